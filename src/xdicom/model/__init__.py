@@ -1,0 +1,1 @@
+"""Words that every room speaks: frozen values, numpy only, no I/O."""

@@ -1,0 +1,1 @@
+"""Labelled arrays to files of other formats."""

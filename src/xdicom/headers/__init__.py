@@ -1,0 +1,1 @@
+"""Bytes of a header to values; the only room where a pydicom Dataset may appear."""

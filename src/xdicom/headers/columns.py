@@ -1,0 +1,177 @@
+"""Raw values of many frames to columns: equal bytes are converted once."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xdicom.headers.values import RawValue, decode_text, number_or_nan
+from xdicom.model.columns import Column, Kind, distinct_rows, merge_equal, smallest_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BINARY = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "UV": "u8", "SV": "i8", "FL": "f4", "FD": "f8", "AT": "u2"}
+_RAW_VRS = frozenset({"SQ", "SQ implicit", "OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+_DATE_TIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\.\d{1,6})?([+-]\d{4})?$")
+_TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(\.\d+)?$")
+
+
+def seconds_of_day(text: str) -> float:
+    """A TM value as seconds since midnight, NaN where it is none (PS3.5 6.2).
+
+    Examples
+    --------
+    >>> seconds_of_day("101530.25"), seconds_of_day("10:15")
+    (36930.25, 36900.0)
+    """
+    match = _TIME.match(text.strip(" \0"))
+    if match is None:
+        return float("nan")
+    hours, minutes, seconds, fraction = match.groups()
+    return int(hours) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(fraction or 0)
+
+
+def days_since_1970(text: str) -> float:
+    """A DA value as days since 1970-01-01, NaN where it is none (PS3.5 6.2)."""
+    digits = text.strip(" \0").replace(".", "").replace("-", "")
+    if len(digits) != 8 or not digits.isdecimal():
+        return float("nan")
+    return seconds_since_1970(digits) / 86400
+
+
+def seconds_since_1970(text: str) -> float:
+    """A DT value as seconds since 1970-01-01 by its own clock, NaN where it is none (PS3.5 6.2)."""
+    match = _DATE_TIME.match(text.strip(" \0"))
+    if match is None:
+        return float("nan")
+    year, month, day, hours, minutes, seconds, fraction, _offset = match.groups()
+    whole = calendar.timegm((int(year), int(month or 1), int(day or 1), int(hours or 0), int(minutes or 0), int(seconds or 0)))
+    return whole + float(fraction or 0)
+
+
+_CLOCKS = {"TM": seconds_of_day, "DA": days_since_1970, "DT": seconds_since_1970}
+
+
+def parse_values(vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_endian: bool, character_sets: Sequence[str] = ()) -> tuple[Kind, np.ndarray]:
+    """Distinct raw values of one VR as the rows of a column.
+
+    Dates, times and date-times become numbers: days since 1970, seconds of the day, seconds since 1970.
+    """
+    if vr in _RAW_VRS:
+        values = np.empty(len(raws), object)
+        kind, implicit = ("SQ", True) if vr == "SQ implicit" else (vr, is_implicit)
+        values[:] = [RawValue(kind, raw, implicit, is_big_endian and vr != "SQ implicit") for raw in raws]
+        return "raw", values
+    if vr in _CLOCKS:
+        parse = _CLOCKS[vr]
+        return "number", np.array([[parse(raw.decode("latin_1").split("\\")[0])] for raw in raws], np.float64).reshape(len(raws), 1)
+    if vr in _BINARY:
+        return "number", _binary_rows(vr, raws, is_big_endian)
+    if vr in ("DS", "IS"):
+        return "number", _text_rows(vr, raws)
+    values = np.empty(len(raws), object)
+    if vr in ("CS", "UI", "AE", "AS", "UR"):
+        texts = [raw.decode("latin_1") for raw in raws]
+    else:
+        texts = [decode_text(raw, character_sets) for raw in raws]
+    if vr in ("LT", "ST", "UT", "UR"):
+        values[:] = [text.strip(" \0") for text in texts]
+    else:
+        values[:] = ["\\".join([part.strip(" \0") for part in text.split("\\")]) if "\\" in text else text.strip(" \0") for text in texts]
+    return "text", values
+
+
+def _binary_rows(vr: str, raws: Sequence[bytes], is_big_endian: bool) -> np.ndarray:
+    if len({len(raw) for raw in raws}) == 1 and vr != "AT":
+        dtype = np.dtype(_BINARY[vr]).newbyteorder(">" if is_big_endian else "<")
+        width = len(raws[0]) // dtype.itemsize
+        if width and len(raws[0]) == width * dtype.itemsize:
+            return np.frombuffer(b"".join(raws), dtype).reshape(-1, width).astype(dtype.newbyteorder("="))
+    return _ragged([RawValue(vr, raw, is_big_endian=is_big_endian).numbers() for raw in raws])
+
+
+def _text_rows(vr: str, raws: Sequence[bytes]) -> np.ndarray:
+    width = raws[0].count(b"\\") + 1 if raws else 1
+    if len(raws) > 16 and all(raw.count(b"\\") + 1 == width for raw in raws):
+        parts = b"\\".join(raws).replace(b"\0", b" ").split(b"\\")
+        try:
+            return np.array(parts, "S").astype(np.float64).reshape(-1, width)
+        except ValueError:
+            return np.array([number_or_nan(part.strip(), float) for part in parts], np.float64).reshape(-1, width)
+    return _ragged([RawValue(vr, raw).numbers() for raw in raws])
+
+
+def _ragged(rows: list[tuple[int | float, ...]]) -> np.ndarray:
+    width = max([len(row) for row in rows] + [1])
+    values = np.full((len(rows), width), np.nan)
+    for row, numbers in zip(values, rows, strict=True):
+        row[: len(numbers)] = numbers
+    return values
+
+
+def gather_column(vr: str, data: np.ndarray, offset: np.ndarray, length: np.ndarray, *, is_implicit: bool, character_sets: Sequence[str] = ()) -> Column:
+    """Column of values that lie at `offset` of `data` [bytes], little endian; a value of no length is missing."""
+    count = len(offset)
+    width = int(length.max()) if count else 0
+    if not width:
+        return Column("text", np.empty(0, object), np.full(count, -1, np.int8))
+    if vr in _RAW_VRS:
+        raws = [data[o : o + n].tobytes() for o, n in zip(offset.tolist(), length.tolist(), strict=True)]
+        index: dict[bytes, int] = {}
+        codes = np.array([index.setdefault(raw, len(index)) for raw in raws])
+        kind, values = parse_values(vr, list(index), is_implicit=is_implicit, is_big_endian=False)
+        return Column(kind, values, codes.astype(smallest_codes(len(values))))
+    same_length = bool((length == width).all())
+    place = offset[:, None] + np.arange(width)
+    if same_length:
+        cells = data[place]
+    else:
+        cells = np.where(np.arange(width) < length[:, None], data[np.minimum(place, len(data) - 1)], 0 if vr in _BINARY else 32).astype(np.uint8)
+    if (cells == cells[0]).all() and same_length:
+        cells, codes = cells[:1], np.zeros(count, np.int8)
+    else:
+        cells, codes = distinct_rows(cells)
+        codes = codes.astype(smallest_codes(len(cells)))
+    if not same_length and vr in _BINARY:
+        raws = [data[o : o + n].tobytes() for o, n in zip(offset.tolist(), length.tolist(), strict=True)]
+        kind, values = parse_values(vr, raws, is_implicit=is_implicit, is_big_endian=False)
+        codes = np.arange(count, dtype=smallest_codes(count))
+    else:
+        raws = cells.view(f"S{width}").reshape(-1).tolist() if vr not in _BINARY else [row.tobytes() for row in cells]
+        kind, values = parse_values(vr, raws, is_implicit=is_implicit, is_big_endian=False, character_sets=character_sets)
+    codes = np.where(length > 0, codes, -1).astype(codes.dtype)
+    return Column(kind, values, codes)
+
+
+def build_column(keys: Sequence[tuple[str, bytes, bool, bool] | None], character_sets: Sequence[str] = ()) -> Column:
+    """Column of one raw value `(vr, bytes, is_implicit, is_big_endian)` a frame; None and empty values are missing."""
+    index: dict[tuple[str, bytes, bool, bool], int] = {}
+    codes = np.array([index.setdefault(key, len(index)) if key is not None and key[1] else -1 for key in keys], np.int64)
+    distinct = list(index)
+    forms = {(vr, implicit, big) for vr, _, implicit, big in distinct}
+    parts: list[tuple[list[int], Kind, np.ndarray]] = []
+    for vr, implicit, big in sorted(forms):
+        rows = [row for row, key in enumerate(distinct) if (key[0], key[2], key[3]) == (vr, implicit, big)]
+        parts.append((rows, *parse_values(vr, [distinct[row][1] for row in rows], is_implicit=implicit, is_big_endian=big, character_sets=character_sets)))
+    if not parts:
+        return Column("text", np.empty(0, object), codes.astype(np.int8))
+    kind = max(parts, key=lambda part: len(part[0]))[1]
+    parts = [part for part in parts if part[1] == kind]
+    place = np.full(len(distinct) + 1, -1, np.int64)
+    base = 0
+    for rows, _, values in parts:
+        place[rows] = base + np.arange(len(rows))
+        base += len(values)
+    width = max(part[2].shape[1] for part in parts) if kind == "number" else 0
+    if len(parts) == 1:
+        stacked = parts[0][2]
+    elif kind == "number":
+        stacked = np.concatenate([np.pad(values.astype(np.float64), ((0, 0), (0, width - values.shape[1])), constant_values=np.nan) for _, _, values in parts])
+    else:
+        stacked = np.concatenate([values for _, _, values in parts])
+    column = Column(kind, stacked, place[codes].astype(smallest_codes(len(stacked))))
+    return merge_equal(column)

@@ -1,0 +1,344 @@
+"""One source's header as named raw values: what the instance is, how its pixels are encoded and where they lie."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from xdicom.errors import NotDicomError, PixelDataError, UnsupportedEncodingError
+from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PRIVATE_GROUPS, PUBLIC, TAGS, to_snake_case
+from xdicom.headers.elements import LONG_VRS, SHORT_VRS, Fetch, Syntax, UncertainHeaderError, Walk, Window, walk
+from xdicom.headers.functional_groups import FrameColumns, per_frame_columns, shared_values
+from xdicom.headers.spans import Spans, encapsulated_spans, native_spans
+from xdicom.headers.values import RawValue
+from xdicom.model.encoding import (
+    DEFLATED_LITTLE_ENDIAN,
+    DOUBLE_FLOAT_PIXEL_DATA,
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    FLOAT_PIXEL_DATA,
+    IMPLICIT_LITTLE_ENDIAN,
+    NATIVE_SYNTAXES,
+    PixelEncoding,
+)
+
+HEAD_LENGTH = 8192
+"""Bytes read of each source at first: the headers of most single-frame objects fit [bytes]."""
+
+_META = frozenset(tag for tag in PUBLIC if tag >> 16 == 2)
+_LAZY = {TAGS["PixelData"], TAGS["FloatPixelData"], TAGS["DoubleFloatPixelData"], TAGS["ICCProfile"], TAGS["IconImageSequence"]}
+WANTED = frozenset(PUBLIC) - _LAZY | frozenset(tag for tag in OVERLAYS if tag & 0xFFFF != 0x3000)
+_SHARED, _PER_FRAME = TAGS["SharedFunctionalGroupsSequence"], TAGS["PerFrameFunctionalGroupsSequence"]
+_VENDORS = {"SIEMENS": "siemens", "GEMS": "ge", "Philips": "philips", "Image": "uih"}
+PRIVATE_NAMES = {key: f"{_VENDORS[key[1].split('_')[0].split()[0]]}_{to_snake_case(name)}" for key, (_, name) in PRIVATE.items()}
+"""Column name of each vendor's element."""
+_CONVENTIONAL_BLOCK = 0x10
+_MANUFACTURERS = {"siemens": "siemens", "ge": "ge ", "philips": "philips", "uih": "uih"}
+
+
+class RawKey(NamedTuple):
+    """A raw value that can be a key: two frames with equal keys have equal values."""
+
+    vr: str
+    data: bytes
+    is_implicit: bool
+    is_big_endian: bool
+
+    def value(self) -> RawValue:
+        """The raw value itself."""
+        if self.vr == "SQ implicit":
+            return RawValue("SQ", self.data, is_implicit=True)
+        return RawValue(self.vr, self.data, self.is_implicit, self.is_big_endian)
+
+
+@dataclass(slots=True)
+class Header:
+    """What one source says of its instance."""
+
+    values: dict[str, RawKey]
+    """Raw values by name; those of the shared functional groups stand above those of the top level."""
+    frames: FrameColumns | None = None
+    """Columns of the per-frame functional groups."""
+    transfer_syntax_uid: str = ""
+    """UID of the transfer syntax, or the nearest guess where there is none."""
+    walked: Walk = field(default_factory=Walk)
+    """Where the pixel data lies."""
+    inflate_from: int = -1
+    """Where a deflated data set begins, -1 for any other: the header is then read from the inflated source."""
+    parser: str = "walk"
+    """Which parser read it: `walk`, or `pydicom` where the walk was not certain."""
+    notes: list[str] = field(default_factory=list)
+    """What was odd and how it was read all the same."""
+
+    def text(self, name: str) -> str:
+        """First part of a text value, or the empty string."""
+        key = self.values.get(name)
+        return key.value().text() if key else ""
+
+    def number(self, name: str, default: float = -1) -> float:
+        """First number of a value, or `default`."""
+        key = self.values.get(name)
+        numbers = key.value().numbers() if key else ()
+        return numbers[0] if numbers and numbers[0] == numbers[0] else default
+
+
+def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) -> Header:
+    """Header of the instance whose first bytes are `head`; more are fetched where it is longer.
+
+    `inflated_from` is where the data set was deflated, when `fetch` reads the inflated source.
+
+    Raises
+    ------
+    NotDicomError
+        If the bytes are not those of a DICOM file (PS3.10 7.1).
+    """
+    start, meta = _file_meta(head)
+    notes: list[str] = []
+    uid = meta.get(TAGS["TransferSyntaxUID"], b"").decode("latin_1").strip(" \0")
+    if uid == DEFLATED_LITTLE_ENDIAN and inflated_from < 0:
+        return Header({}, transfer_syntax_uid=uid, inflate_from=start)
+    syntax = _data_set_syntax(head, start, uid, notes)
+    window = Window(head, fetch, size)
+    parser = "walk"
+    try:
+        walked = walk(window, start, syntax, WANTED, PRIVATE_GROUPS)
+    except UncertainHeaderError as doubt:
+        notes.append(f"read by pydicom: {doubt}")
+        parser = "pydicom"
+        walked, syntax, named_by_pydicom = _walk_with_pydicom(fetch, size)
+        uid = uid or named_by_pydicom
+    if not uid:
+        uid = EXPLICIT_BIG_ENDIAN if syntax.is_big_endian else IMPLICIT_LITTLE_ENDIAN if syntax.is_implicit else EXPLICIT_LITTLE_ENDIAN
+    values = _named(walked.values, syntax)
+    for tag, raw in meta.items():
+        values.setdefault(NAMES[tag], RawKey("UI", raw, False, False))
+    header = Header(values, transfer_syntax_uid=uid, walked=walked, parser=parser, notes=notes)
+    shared = walked.values.get(_SHARED)
+    if shared:
+        values.update(shared_values(RawKey(*shared, syntax.is_implicit, syntax.is_big_endian).value(), RawKey))
+    per_frame = walked.values.get(_PER_FRAME)
+    if per_frame:
+        header.frames = per_frame_columns(RawKey(*per_frame, syntax.is_implicit, syntax.is_big_endian).value())
+    for name in (NAMES[_SHARED], NAMES[_PER_FRAME]):
+        values.pop(name, None)
+    return header
+
+
+def pixel_encoding(header: Header) -> PixelEncoding:
+    """How the pixels of the instance are encoded (PS3.3 C.7.6.3).
+
+    Raises
+    ------
+    NotDicomError
+        If the instance has no pixel data.
+    PixelDataError
+        If the header lacks what describes the pixels.
+    """
+    walked = header.walked
+    if not walked.pixel_keyword:
+        kind = header.text("sop_class_uid") or header.text("media_storage_sop_class_uid")
+        raise NotDicomError(f"no pixel data (SOP Class {kind or 'not stated'})")
+    sizes = {name: int(header.number(name)) for name in ("rows", "columns", "bits_allocated")}
+    missing = [name for name, value in sizes.items() if value <= 0]
+    if missing:
+        raise PixelDataError(f"the header does not state {', '.join(missing)}")
+    floats = {FLOAT_PIXEL_DATA: 32, DOUBLE_FLOAT_PIXEL_DATA: 64}
+    bits_allocated = floats.get(walked.pixel_keyword, sizes["bits_allocated"])
+    bits_stored = int(header.number("bits_stored", bits_allocated))
+    if walked.pixel_keyword in floats or not 0 < bits_stored <= bits_allocated:
+        bits_stored = bits_allocated
+    high_bit = int(header.number("high_bit", bits_stored - 1))
+    if not bits_stored - 1 <= high_bit < bits_allocated:
+        high_bit = bits_stored - 1
+    return PixelEncoding(
+        transfer_syntax_uid=header.transfer_syntax_uid,
+        rows=sizes["rows"],
+        columns=sizes["columns"],
+        samples_per_pixel=max(1, int(header.number("samples_per_pixel", 1))),
+        bits_allocated=bits_allocated,
+        bits_stored=bits_stored,
+        high_bit=high_bit,
+        is_signed=walked.pixel_keyword not in floats and header.number("pixel_representation", 0) == 1,
+        photometric_interpretation=header.text("photometric_interpretation") or "MONOCHROME2",
+        planar_configuration=int(header.number("planar_configuration", 0)) & 1,
+        pixel_keyword=walked.pixel_keyword,
+        pixel_vr="OB" if walked.pixel_vr == "OB" else "OW",
+    )
+
+
+def frame_spans(header: Header, encoding: PixelEncoding, fetch: Fetch, size: int) -> Spans:
+    """Where the frames of the instance lie.
+
+    Raises
+    ------
+    PixelDataError
+        If they can't be found.
+    UnsupportedEncodingError
+        If the transfer syntax and the form of the pixel data contradict each other.
+    """
+    walked = header.walked
+    declared = header.number("number_of_frames", 1)
+    count = max(1, int(declared))
+    if declared < 1:
+        header.notes.append(f"Number of Frames is {declared:g}; one is assumed")
+    if walked.pixel_length >= 0 and header.transfer_syntax_uid in NATIVE_SYNTAXES:
+        available = walked.pixel_length if size < 0 else max(0, min(walked.pixel_length, size - walked.pixel_offset))
+        return native_spans(walked.pixel_offset, available, encoding, count)
+    if header.transfer_syntax_uid in NATIVE_SYNTAXES:
+        return _native_of_undefined_length(header, encoding, fetch, size, count)
+    if walked.pixel_length >= 0 and not walked.pixel_length:
+        raise PixelDataError("the pixel data is empty")
+    if walked.pixel_length >= 0 and fetch(walked.pixel_offset, 4) != b"\xfe\xff\x00\xe0":
+        raise UnsupportedEncodingError(
+            f"transfer syntax {header.transfer_syntax_uid} asks for encapsulated pixel data, but its length is defined ({walked.pixel_length} bytes) and no item is in it"
+        )
+    tables = [header.values.get(name) for name in ("extended_offset_table", "extended_offset_table_lengths")]
+    extended = (tables[0].value().array("u8"), tables[1].value().array("u8")) if tables[0] and tables[1] else None
+    return encapsulated_spans(fetch, walked.pixel_offset, size, encoding, count, extended)
+
+
+def _native_of_undefined_length(header: Header, encoding: PixelEncoding, fetch: Fetch, size: int, count: int) -> Spans:
+    """Uncompressed pixel data in items, or running to the end of the source, against PS3.5 A.1 and A.2."""
+    start = header.walked.pixel_offset
+    first = fetch(start, 8)
+    if first[:4] == b"\xfe\xff\x00\xe0":
+        raise UnsupportedEncodingError(
+            f"transfer syntax {header.transfer_syntax_uid} is uncompressed, but the pixel data lies in items: the transfer syntax is wrong or missing"
+        )
+    header.notes.append("native pixel data of undefined length; it is taken to reach the end of the source")
+    return native_spans(start, max(0, size - start), encoding, count)
+
+
+def _file_meta(head: bytes) -> tuple[int, dict[int, bytes]]:
+    """Where the data set begins, and the values of the file meta information (PS3.10 7.1)."""
+    start = 132 if head[128:132] == b"DICM" else 0
+    if start == 0 and len(head) > 136 and not head[:128].strip(b"\0") and _looks_like_element(head, 128):
+        start = 128
+    if start == 0 and not _looks_like_element(head, 0):
+        raise NotDicomError("no DICM prefix at byte 128 and no data element at the start: not a DICOM file")
+    values: dict[int, bytes] = {}
+    while head[start : start + 2] == b"\x02\0" and len(head) >= start + 8:
+        element, vr, length = struct.unpack_from("<H2sH", head, start + 2)
+        if vr in LONG_VRS:
+            (length,) = struct.unpack_from("<I", head, start + 8)
+            start += 12
+        elif vr in SHORT_VRS:
+            start += 8
+        else:  # some writers leave the VR out here too
+            (length,) = struct.unpack_from("<I", head, start + 4)
+            start += 8
+        if 0x00020000 | element in _META:
+            values[0x00020000 | element] = head[start : start + length]
+        start += length
+    if start >= len(head):
+        raise NotDicomError("the file ends within its meta information")
+    return start, values
+
+
+def _looks_like_element(head: bytes, at: int) -> bool:
+    """Whether a plausible data element of group 0002 or 0008 begins at byte `at`, in any syntax."""
+    if len(head) < at + 8:
+        return False
+    for order in "<>":
+        group, element, vr, short = struct.unpack_from(order + "HH2sH", head, at)
+        (length,) = struct.unpack_from(order + "I", head, at + 4)
+        if group in (0x0002, 0x0008) and element < 0x3000 and (vr in SHORT_VRS or vr in LONG_VRS or length < 1024):
+            return True
+    return False
+
+
+def _data_set_syntax(head: bytes, start: int, uid: str, notes: list[str]) -> Syntax:
+    """How the data set is written: what the transfer syntax says, unless its first element says otherwise."""
+    vr = head[start + 4 : start + 6]
+    looks_explicit = vr in SHORT_VRS or vr in LONG_VRS
+    looks_big = head[start : start + 1] == b"\0" and head[start + 1 : start + 2] != b"\0"
+    if not uid:
+        return Syntax(is_implicit=not looks_explicit, is_big_endian=looks_explicit and looks_big)
+    is_implicit, is_big = uid == IMPLICIT_LITTLE_ENDIAN, uid == EXPLICIT_BIG_ENDIAN
+    if looks_explicit == is_implicit and len(head) >= start + 8:
+        notes.append(f"the transfer syntax says {'implicit' if is_implicit else 'explicit'} VR, the data set is written otherwise")
+        is_implicit = not is_implicit
+    return Syntax(is_implicit, is_big)
+
+
+def _named(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[str, RawKey]:
+    """Values by name; vendors' elements by the private creator of their block (PS3.5 7.8.1)."""
+    named: dict[str, RawKey] = {}
+    private: list[int] = []
+    implicit, big = syntax.is_implicit, syntax.is_big_endian
+    for tag, (vr, data) in values.items():
+        name = NAMES.get(tag)
+        if name is not None:
+            named[name] = RawKey(vr, data, implicit, big)
+        elif tag >> 16 & 1:
+            private.append(tag)
+        elif tag in OVERLAYS:
+            named[f"overlay_{tag >> 16 & 0xFF:02x}_{to_snake_case(OVERLAYS[tag][1])}"] = RawKey(vr, data, implicit, big)
+    creators = {tag: values[tag][1].decode("latin_1").strip(" \0") for tag in private if 0x10 <= tag & 0xFFFF <= 0xFF}
+    manufacturer = named["manufacturer"].data.decode("latin_1").lower() if "manufacturer" in named else ""
+    for tag in private:
+        if tag in creators:
+            continue
+        group, block, low = tag >> 16, tag >> 8 & 0xFF, tag & 0xFF
+        creator = creators.get(group << 16 | block)
+        if creator is None and block == _CONVENTIONAL_BLOCK:
+            creator = _conventional_creator(group, low, manufacturer)
+        entry = PRIVATE.get((group, creator or "", low))
+        if entry is not None:
+            vr, data = values[tag]
+            named[PRIVATE_NAMES[group, creator or "", low]] = RawKey(entry[0] if vr == "UN" else vr, data, implicit, big)
+    return named
+
+
+def _conventional_creator(group: int, low: int, manufacturer: str) -> str | None:
+    """Creator of an element whose creator was removed, where the manufacturer agrees with it."""
+    for key, name in PRIVATE_NAMES.items():
+        if key[0] == group and key[2] == low and manufacturer.startswith(_MANUFACTURERS[name.split("_")[0]]):
+            return key[1]
+    return None
+
+
+def _walk_with_pydicom(fetch: Fetch, size: int) -> tuple[Walk, Syntax, str]:
+    """The same as `walk`, by pydicom, for headers that the walk does not vouch for."""
+    from pydicom import dcmread  # noqa: PLC0415 - half a second, and few files need it
+    from pydicom.dataelem import RawDataElement  # noqa: PLC0415
+    from pydicom.filebase import DicomBytesIO  # noqa: PLC0415
+    from pydicom.filewriter import write_sequence  # noqa: PLC0415
+
+    from xdicom.headers.elements import PIXEL_TAGS  # noqa: PLC0415
+
+    try:
+        ds = dcmread(io.BytesIO(fetch(0, size if size >= 0 else 1 << 30)), force=True)
+        is_implicit, is_little = ds.original_encoding
+        found = Walk()
+        for tag in sorted(ds.keys()):
+            raw = ds.get_item(tag)
+            number = int(tag)
+            if number in PIXEL_TAGS and isinstance(raw, RawDataElement):
+                found.pixel_keyword, found.pixel_vr, found.pixel_offset = PIXEL_TAGS[number], raw.VR or "OW", raw.value_tell
+                found.pixel_length = -1 if raw.length == 0xFFFFFFFF else raw.length
+                break
+            if number not in WANTED and not (tag.group in PRIVATE_GROUPS):
+                continue
+            if isinstance(raw, RawDataElement):
+                vr = raw.VR or PUBLIC.get(number, ("UN",))[0].split("|")[0]
+                found.values[number] = (vr, raw.value or b"")
+            elif raw is not None and raw.VR == "SQ":
+                buffer = DicomBytesIO()
+                buffer.is_little_endian, buffer.is_implicit_VR = bool(is_little), bool(is_implicit)
+                write_sequence(buffer, raw, ds.original_character_set)
+                found.values[number] = ("SQ", buffer.getvalue())
+    except Exception as error:
+        raise NotDicomError(f"the header can't be read ({type(error).__name__}: {error})") from error
+    uid = str(getattr(getattr(ds, "file_meta", None), "TransferSyntaxUID", ""))
+    return found, Syntax(bool(is_implicit), not is_little), uid
+
+
+def raw_array(header: Header, name: str) -> np.ndarray | None:
+    """Numbers of a value as an array, or None where the header has none."""
+    key = header.values.get(name)
+    return key.value().array() if key else None

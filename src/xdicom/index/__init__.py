@@ -1,0 +1,1 @@
+"""Many headers to one ordered whole."""

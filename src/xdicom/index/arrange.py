@@ -1,0 +1,188 @@
+"""Frames of one series as arrays: split, ordered along the normal, divided by extra axes; nothing lost, nothing invented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from xdicom.index.axes import Division, divide
+from xdicom.index.kinds import dose_positions, frame_axes, is_segmentation, segment_axes
+from xdicom.index.records import Records
+from xdicom.index.spacing import Stack, stack_planes
+from xdicom.index.split import plane_name, split, stack_name
+from xdicom.index.tiles import cut_tiles, number_column
+from xdicom.model.frames import FrameTable
+from xdicom.model.grid import MISSING, Axis, FrameGrid, Tiles
+
+Z_ATTRS = {"units": "mm", "long_name": "position along the slice normal"}
+
+
+@dataclass(slots=True)
+class Arrangement:
+    """A series in its places."""
+
+    grids: list[FrameGrid] = field(default_factory=list)
+    """Arrays that the series makes."""
+    notes: list[str] = field(default_factory=list)
+    """Frames that are in no array, or were not treated as marked, and why."""
+
+
+def arrange(frames: FrameTable) -> Arrangement:
+    """Arrays that the frames of one series make.
+
+    Every frame is in exactly one of them, but for copies of one SOP Instance, which are noted.
+    """
+    arrangement = Arrangement()
+    records = Records(frames, _without_copies(frames, arrangement))
+    records = dose_positions(records, arrangement.notes)
+    parts, notes = cut_tiles(records)
+    arrangement.notes.extend(notes)
+    pieces = [piece for part in parts for piece in split(part)]
+    for piece in pieces:
+        for grid in _grids(piece, len(arrangement.grids)):
+            arrangement.grids.append(grid)
+    _make_names_unique(arrangement.grids)
+    return arrangement
+
+
+def _without_copies(frames: FrameTable, arrangement: Arrangement) -> np.ndarray:
+    """Rows of the frames, those of a second copy of an instance left out."""
+    uids = frames.instances.columns.get("sop_instance_uid")
+    if uids is None or len(uids.values) == len(uids):
+        return np.arange(len(frames))
+    codes = uids.codes.astype(np.int64)
+    _, first = np.unique(codes, return_index=True)
+    is_copy = np.ones(len(codes), bool)
+    is_copy[first] = False
+    is_copy[codes < 0] = False
+    size = np.zeros(len(codes), np.int64)
+    np.add.at(size, frames.instance, frames.length)
+    original = np.empty(int(codes.max()) + 1, np.int64)
+    original[codes[first]] = first
+    for i in np.flatnonzero(is_copy):
+        # One UID is one content (PS3.5 9); where the pixel data differs in length it is not, and both stay.
+        if size[i] != size[original[codes[i]]]:
+            is_copy[i] = False
+            arrangement.notes.append(f"{frames.instances.urls[i]} has the SOP Instance UID of {frames.instances.urls[original[codes[i]]]} and other content")
+        else:
+            arrangement.notes.append(f"{frames.instances.urls[i]} is a copy of {frames.instances.urls[original[codes[i]]]} (same SOP Instance UID)")
+    return np.flatnonzero(~is_copy[frames.instance])
+
+
+def _grids(records: Records, number: int) -> list[FrameGrid]:
+    stack = stack_planes(
+        records.vectors("image_position_patient", 3), records.vectors("image_orientation_patient", 6), records.vectors("pixel_spacing", 2)
+    )
+    name = stack_name(records, number)
+    if stack is None:
+        return [_without_geometry(piece, f"{name}_{i}" if i else name) for i, piece in enumerate(_clips(records))]
+    attrs: dict[str, object] = {"plane": plane_name(stack.plane.normal), **stack.attrs}
+    z = Axis("z", stack.distance_mm, Z_ATTRS)
+    if is_segmentation(records):
+        axes = segment_axes(records)
+        grid = _place(records, [*axes, (z, stack.place)], may_miss=True)
+        if grid is not None:
+            return [_grid(records, name, grid, attrs, stack)]
+    division = divide(records, stack.place)
+    if division.is_complete:
+        grid = _place(records, [*division.axes, (z, stack.place)])
+        if grid is not None:
+            return [_grid(records, name, grid, attrs, stack)]
+        division = Division(is_complete=False, attrs={"incomplete": "cells of the grid hold several planes"})
+    attrs |= division.attrs
+    return [_grid(records, name, _flat(records), attrs | {"incomplete_z": True}, stack)]
+
+
+Placed = tuple[list[Axis], np.ndarray]
+"""Axes, and the record that fills each cell."""
+
+
+def _place(records: Records, axes: list[tuple[Axis, np.ndarray]], *, may_miss: bool = False) -> Placed | None:
+    """Which record fills each cell, or None where a cell has several or (unless `may_miss`) none."""
+    shape = tuple(int(labels.max()) + 1 for _, labels in axes)
+    cells = np.full(shape, MISSING, np.int64)
+    where = tuple(labels for _, labels in axes)
+    flat = np.ravel_multi_index(where, shape)
+    if len(np.unique(flat)) != len(flat) or (not may_miss and len(flat) != cells.size):
+        return None
+    cells[where] = np.arange(len(records))
+    return [axis for axis, _ in axes], cells
+
+
+def natural_order(records: Records) -> np.ndarray:
+    """Order in which frames were numbered: series of concatenated parts, Instance Number, frame number."""
+    offset = np.nan_to_num(records.numbers("concatenation_frame_offset_number"), nan=0)
+    instance = np.nan_to_num(records.numbers("instance_number"), nan=np.inf)
+    tile = records.tile if records.tile is not None else np.zeros(len(records))
+    source = records.frames.instance[records.row]
+    return np.lexsort((tile, records.frames.frame_number[records.row], source, offset, instance))
+
+
+def _flat(records: Records) -> Placed:
+    return [Axis("frame", np.arange(len(records)), {"long_name": "frame (ordinal)"})], natural_order(records)
+
+
+def _clips(records: Records) -> list[Records]:
+    """Records without geometry: each multi-frame instance is a clip of its own, single frames stay together."""
+    instance = records.frames.instance[records.row]
+    _, inverse, counts = np.unique(instance, return_inverse=True, return_counts=True)
+    if records.has("concatenation_uid"):
+        return [records]
+    is_clip = counts[inverse] > 1
+    parts = [records.take(~is_clip)] if (~is_clip).any() else []
+    parts.extend(records.take(instance == number) for number in dict.fromkeys(instance[is_clip].tolist()))
+    return parts
+
+
+def _without_geometry(records: Records, name: str) -> FrameGrid:
+    if len(records) == 1:
+        return _grid(records, name, ([], np.zeros((), np.int64)), {}, None)
+    order = natural_order(records)
+    ordered = records.take(order)
+    axes, attrs = frame_axes(ordered)
+    grid = _place(ordered, axes) if axes else None
+    if grid is None:
+        axis, _ = _flat(ordered)
+        grid = (axis, np.arange(len(ordered)))
+    return _grid(ordered, name, grid, attrs, None)
+
+
+def _grid(records: Records, name: str, placed: Placed, attrs: dict[str, object], stack: Stack | None) -> FrameGrid:
+    axes, cells = placed
+    flat = cells.reshape(-1)
+    rows = np.where(cells >= 0, records.row[np.maximum(cells, 0)], MISSING)
+    tiles = None
+    if records.tile is not None:
+        tiles = Tiles(records.tile[np.maximum(cells, 0)].astype(np.int32), records.tile_grid[1], records.tile_grid[0])
+    own = {key: column.take(np.maximum(flat, 0)) for key, column in records.own.items()}
+    is_flat = bool(attrs.pop("incomplete_z", False))
+    if stack is not None and is_flat:
+        own["z"] = number_column(stack.distance_mm[stack.place[flat]].reshape(-1, 1))
+    reasons = {"split_by": list(records.reasons)} if records.reasons else {}
+    frames = records.frames
+    used = np.unique(rows[rows >= 0])
+    if len(used) != len(frames):
+        frames = frames.take(used)
+        rows = np.where(rows >= 0, np.searchsorted(used, rows), MISSING)
+    return FrameGrid(
+        name=name,
+        axes=tuple(axes),
+        rows=rows,
+        frames=frames,
+        plane=stack.plane if stack else None,
+        affine=stack.affine if stack and not is_flat else None,
+        origins=stack.origin_mm if stack else None,
+        tiles=tiles,
+        own=own,
+        attrs={**attrs, **reasons},
+    )
+
+
+def _make_names_unique(grids: list[FrameGrid]) -> None:
+    seen: dict[str, int] = {}
+    for i, grid in enumerate(grids):
+        count = seen.get(grid.name, 0)
+        seen[grid.name] = count + 1
+        if count:
+            grids[i] = replace(grid, name=f"{grid.name}_{count + 1}")

@@ -1,0 +1,279 @@
+"""Extra axes: what varies where several planes lie at one place.
+
+1. A cell begins as one place. While a cell holds several planes, the first attribute (in a fixed order) that has the same
+   values in every cell, each equally often, becomes an axis and divides the cells.
+2. Where none does, the first clock (or Instance Number) with as many distinct values in each cell becomes an axis by rank.
+3. Where that fails too the cells are unequal: the planes stay on one flat axis, and what is missing is said.
+4. The axis is named by what it means, not by what told the planes apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xdicom.index.clocks import Clock, Diffusion, acquisition_clock, content_clock, diffusion_of
+from xdicom.index.records import Records
+from xdicom.model.grid import Axis
+
+TIME_TOLERANCE_S = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """An attribute that may divide planes at one place."""
+
+    kind: str
+    """Name of the axis that it makes, unless its meaning is another."""
+    labels: np.ndarray
+    """Number of the value of each plane, ascending with the value; int64, shape `(planes,)`."""
+    values: np.ndarray | None
+    """The values, by number."""
+    attrs: dict[str, object] = field(default_factory=dict)
+    """Units and source of the values."""
+
+
+@dataclass(slots=True, eq=False)
+class Division:
+    """How planes are divided by axes beside their place."""
+
+    axes: list[tuple[Axis, np.ndarray]] = field(default_factory=list)
+    """Each axis with the step of every plane on it."""
+    is_complete: bool = True
+    """Whether every cell holds exactly one plane."""
+    attrs: dict[str, object] = field(default_factory=dict)
+    """What is missing, where it is not."""
+
+
+def divide(records: Records, place: np.ndarray) -> Division:
+    """Axes that tell apart the planes at each place."""
+    cell = place.astype(np.int64)
+    count = int(cell.max()) + 1
+    if np.bincount(cell, minlength=count).max() == 1:
+        return Division()
+    candidates = _candidates(records)
+    diffusion = diffusion_of(records)
+    division = Division()
+    while True:
+        chosen = next((candidate for candidate in candidates if _is_grid(cell, count, candidate.labels)), None)
+        axis: Axis
+        if chosen is not None:
+            labels = chosen.labels
+            axis, labels = _meaning(records, chosen, labels, diffusion, is_rank=False)
+        else:
+            ranked = _by_rank(records, cell, count)
+            if ranked is None:
+                division.is_complete = False
+                division.attrs = _what_is_missing(place, candidates)
+                return division
+            name, labels = ranked
+            axis, labels = _meaning(records, Candidate(name, labels, None), labels, diffusion, is_rank=True)
+        division.axes.append((_unique_name(axis, division), labels))
+        steps = int(labels.max()) + 1
+        cell, count = cell * steps + labels, count * steps
+        if len(cell) == count:
+            division.axes.sort(key=lambda entry: entry[0].name not in _OUTERMOST)
+            return division
+
+
+_OUTERMOST = ("time", "trigger_time", "cardiac_phase", "repetition", "acquisition")
+
+
+def _unique_name(axis: Axis, division: Division) -> Axis:
+    taken = {other.name for other, _ in division.axes}
+    name, number = axis.name, 2
+    while name in taken:
+        name, number = f"{axis.name}_{number}", number + 1
+    return Axis(name, axis.values, axis.attrs)
+
+
+def _is_grid(cell: np.ndarray, count: int, labels: np.ndarray) -> bool:
+    """Whether every cell has the same values, each equally often, and more than one of them."""
+    steps = int(labels.max()) + 1
+    if steps < 2 or count * steps > len(cell):
+        return False
+    counts = np.bincount(cell * steps + labels, minlength=count * steps)
+    return bool((counts == counts[0]).all() and counts[0] > 0)
+
+
+def number_labels(values: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct numbers (equal within about `tolerance`) in ascending order, and the number of each; NaN comes last."""
+    rounded = np.round(values / tolerance)
+    _, first, labels = np.unique(rounded, return_index=True, return_inverse=True)
+    return values[first], labels.reshape(-1)
+
+
+def _text_labels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    distinct, labels = np.unique(values.astype(str), return_inverse=True)
+    return distinct, labels.reshape(-1)
+
+
+def _candidates(records: Records) -> list[Candidate]:
+    """Attributes that vary, in the order in which they are tried."""
+    found: list[Candidate] = []
+
+    def number(kind: str, values: np.ndarray, tolerance: float, units: str, source: str, scale: float = 1.0) -> None:
+        if np.isfinite(values).any():
+            distinct, labels = number_labels(values, tolerance)
+            if len(distinct) > 1:
+                found.append(Candidate(kind, labels, distinct * scale, {"source": source} | ({"units": units} if units else {})))
+
+    def text(kind: str, values: np.ndarray, source: str) -> None:
+        distinct, labels = _text_labels(values)
+        if len(distinct) > 1:
+            found.append(Candidate(kind, labels, distinct.astype(object), {"source": source}))
+
+    number("segment", records.numbers("referenced_segment_number"), 1, "", "ReferencedSegmentNumber")
+    text("optical_path", records.texts("optical_path_identifier"), "OpticalPathIdentifier")
+    number("kvp", records.numbers("kvp"), 0.1, "kV", "KVP")
+    effective = records.numbers("effective_echo_time")
+    echo = np.where(np.isfinite(effective), effective, records.numbers("echo_time"))
+    number("echo_time", echo, 1e-3, "ms", "EffectiveEchoTime" if np.isfinite(effective).any() else "EchoTime")
+    text("coil", records.texts("receive_coil_name"), "ReceiveCoilName")
+    diffusion = diffusion_of(records)
+    if diffusion is not None:
+        labels = _diffusion_labels(records, diffusion)
+        if labels.max() > 0:
+            found.append(Candidate("diffusion", labels, None, {"source": diffusion.source}))
+    inversion = records.numbers("inversion_times")
+    inversion = np.where(np.isfinite(inversion), inversion, records.numbers("inversion_time"))
+    number("inversion_time", inversion, 1e-3, "ms", "InversionTime")
+    number("flip_angle", records.numbers("flip_angle"), 1e-3, "deg", "FlipAngle")
+    number("trigger_time", records.numbers("nominal_cardiac_trigger_delay_time"), 1e-3, "ms", "NominalCardiacTriggerDelayTime")
+    number("cardiac_phase", records.numbers("nominal_percentage_of_cardiac_phase"), 1e-3, "percent", "NominalPercentageOfCardiacPhase")
+    index = records.numbers("temporal_position_index")
+    index = np.where(np.isfinite(index), index, records.numbers("temporal_position_identifier"))
+    number("temporal_position", index, 1, "", "TemporalPositionIndex" if records.has("temporal_position_index") else "TemporalPositionIdentifier")
+    number("phase_number", records.numbers("philips_phase_number"), 1, "", "(2001,xx08) Philips Imaging DD 001")
+    number("time", records.numbers("frame_reference_time"), TIME_TOLERANCE_S, "s", "FrameReferenceTime", 1e-3)
+    number("trigger_time", records.numbers("trigger_time"), 1e-3, "ms", "TriggerTime")
+    for clock in (acquisition_clock(records), content_clock(records)):
+        number("clock", clock.seconds, TIME_TOLERANCE_S, "s", clock.source)
+    number("acquisition", records.numbers("acquisition_number"), 1, "", "AcquisitionNumber")
+    return found
+
+
+def _diffusion_labels(records: Records, diffusion: Diffusion) -> np.ndarray:
+    """Number of each plane's diffusion weight, in order of first occurrence in time."""
+    rows = np.column_stack([np.round(diffusion.b_value, 1), np.round(diffusion.direction, 4)])
+    keys: dict[tuple[object, ...], int] = {}
+    labels = np.array([keys.setdefault((*_hashable(row), mark), len(keys)) for row, mark in zip(rows.tolist(), diffusion.kind, strict=True)], np.int64)
+    return _by_first_occurrence(records, labels)
+
+
+def _hashable(row: list[float]) -> tuple[object, ...]:
+    return tuple(None if value != value else value + 0.0 for value in row)
+
+
+def _order_of(records: Records) -> np.ndarray:
+    """Order of the planes in time: by clock, Instance Number, and frame number."""
+    clock = np.nan_to_num(acquisition_clock(records).seconds, nan=np.inf)
+    instance = np.nan_to_num(records.numbers("instance_number"), nan=np.inf)
+    return np.lexsort((records.frames.frame_number[records.row], instance, clock))
+
+
+def _by_first_occurrence(records: Records, labels: np.ndarray) -> np.ndarray:
+    order = _order_of(records)
+    _, first = np.unique(labels[order], return_index=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[labels]
+
+
+def _by_rank(records: Records, cell: np.ndarray, count: int) -> tuple[str, np.ndarray] | None:
+    """Attribute that has equally many distinct values in each cell, and the rank of each plane's value in its cell."""
+    instance = records.numbers("instance_number")
+    sources = [
+        ("time", acquisition_clock(records).seconds),
+        ("time", content_clock(records).seconds),
+        ("time", records.numbers("trigger_time")),
+        ("time", records.numbers("frame_reference_time")),
+        ("repetition", instance),
+    ]
+    for name, values in sources:
+        if not np.isfinite(values).all():
+            continue
+        _, codes = number_labels(values, TIME_TOLERANCE_S)
+        order = np.lexsort((codes, cell))
+        is_new = np.empty(len(cell), bool)
+        is_new[0] = True
+        is_new[1:] = (np.diff(cell[order]) != 0) | (np.diff(codes[order]) != 0)
+        distinct = np.bincount(cell[order][is_new], minlength=count)
+        if distinct[0] < 2 or (distinct != distinct[0]).any():
+            continue
+        rank = np.empty(len(cell), np.int64)
+        rank[order] = (np.cumsum(is_new) - 1) - np.concatenate([[0], np.cumsum(distinct)[:-1]])[cell[order]]
+        if _is_grid(cell, count, rank):
+            return name, rank
+    return None
+
+
+def is_function_of(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether planes with equal labels have equal values (`values` are numbers of values)."""
+    _, first = np.unique(labels, return_index=True)
+    of_label = np.empty(int(labels.max()) + 1, values.dtype)
+    of_label[labels[first]] = values[first]
+    return bool((of_label[labels] == values).all())
+
+
+def _meaning(records: Records, chosen: Candidate, labels: np.ndarray, diffusion: Diffusion | None, *, is_rank: bool) -> tuple[Axis, np.ndarray]:
+    """The axis by its meaning, and the step of each plane on it."""
+    steps = int(labels.max()) + 1
+    if chosen.kind in ("temporal_position", "phase_number", "clock", "time", "repetition", "acquisition") and diffusion is not None:
+        weights = _diffusion_labels(records, diffusion)
+        if weights.max() > 0 and is_function_of(weights, labels):
+            labels = _by_first_occurrence(records, labels)
+            return Axis("diffusion", None, {"source": diffusion.source}), labels
+    if chosen.kind == "diffusion":
+        return Axis("diffusion", None, chosen.attrs), labels
+    if chosen.kind in ("temporal_position", "phase_number", "clock", "time", "repetition"):
+        for clock in _clocks(records):
+            values = _values_on(clock.seconds, labels, steps)
+            if values is not None and len(np.unique(values)) == steps and (np.diff(values) > 0).all():
+                attrs: dict[str, object] = {"units": "s", "source": clock.source, "long_name": "time since the first step"}
+                if clock.is_absolute:
+                    attrs["start"] = str(np.datetime64(round(values[0] * 1e6), "us"))
+                return Axis("time", np.round(values - values[0], 6), attrs), labels
+        if chosen.kind == "time" and not is_rank:
+            return Axis("time", chosen.values, chosen.attrs), labels
+        if chosen.kind in ("temporal_position", "phase_number"):
+            return Axis("time", chosen.values, {"source": chosen.attrs["source"], "long_name": "temporal position (ordinal)"}), labels
+        if chosen.kind == "repetition":
+            return Axis("repetition", np.arange(steps), {"source": "InstanceNumber", "long_name": "repetition (ordinal)"}), labels
+        return Axis("time", np.arange(steps), {"long_name": "time step (ordinal); clocks differ from plane to plane"}), labels
+    return Axis(chosen.kind, chosen.values, chosen.attrs), labels
+
+
+def _clocks(records: Records) -> list[Clock]:
+    return [
+        acquisition_clock(records),
+        Clock(records.numbers("philips_dynamic_time"), "(2005,xxA0) Philips MR Imaging DD 001"),
+        Clock(records.numbers("frame_reference_time") / 1000, "FrameReferenceTime"),
+        content_clock(records),
+    ]
+
+
+def _values_on(values: np.ndarray, labels: np.ndarray, steps: int) -> np.ndarray | None:
+    """The value of each step, or None where it is not the same for all its planes."""
+    if not np.isfinite(values).all():
+        return None
+    low, high = np.full(steps, np.inf), np.full(steps, -np.inf)
+    np.minimum.at(low, labels, values)
+    np.maximum.at(high, labels, values)
+    return low if (high - low <= TIME_TOLERANCE_S).all() else None
+
+
+def _what_is_missing(place: np.ndarray, candidates: list[Candidate]) -> dict[str, object]:
+    """Why the planes make no grid: the attribute that would, and the cells that it leaves empty."""
+    counts = np.bincount(place)
+    attrs: dict[str, object] = {"incomplete": f"places hold {counts.min()} to {counts.max()} planes that no attribute arranges in a full grid"}
+    for candidate in candidates:
+        steps = int(candidate.labels.max()) + 1
+        cells = place * steps + candidate.labels
+        if steps <= 2 * counts.max() and len(np.unique(cells)) == len(cells):
+            empty = np.setdiff1d(np.arange(len(counts) * steps), cells)
+            attrs["incomplete"] = f"{len(cells)} of {len(counts) * steps} cells of {candidate.kind} x place are filled"
+            attrs["missing_cells"] = [[int(cell % steps), int(cell // steps)] for cell in empty[:1000]]
+            return attrs
+    return attrs

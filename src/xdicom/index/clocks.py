@@ -1,0 +1,119 @@
+"""Times and diffusion weights of records, from whichever element states them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from xdicom.index.records import Records
+
+SECONDS_PER_DAY = 86400.0
+_CANON_B = re.compile(r"b=(\d+(?:\.\d+)?)\s*\(([-\d.eE]+),\s*([-\d.eE]+),\s*([-\d.eE]+)\)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clock:
+    """A time of each record."""
+
+    seconds: np.ndarray
+    """Seconds, NaN where unknown; shape `(records,)`."""
+    source: str
+    """DICOM keyword of the element that states it, or the vendor's element."""
+    is_absolute: bool = False
+    """Whether the seconds count from 1970 (else from midnight or from a start of the scanner's)."""
+
+
+def acquisition_clock(records: Records) -> Clock:
+    """When each record was acquired: by its frame, its date and time, or its time alone (PS3.3 C.7.6.16.2.2)."""
+    for name, source in (("frame_acquisition_date_time", "FrameAcquisitionDateTime"), ("acquisition_date_time", "AcquisitionDateTime")):
+        seconds = records.numbers(name)
+        if np.isfinite(seconds).any():
+            return Clock(seconds, source, is_absolute=True)
+    return _date_and_time(records, "acquisition_date", "acquisition_time", "AcquisitionTime")
+
+
+def content_clock(records: Records) -> Clock:
+    """When the pixel data of each record was made: often the time of reconstruction."""
+    return _date_and_time(records, "content_date", "content_time", "ContentTime")
+
+
+def _date_and_time(records: Records, date: str, time: str, source: str) -> Clock:
+    days, seconds = records.numbers(date), records.numbers(time)
+    if np.isfinite(seconds).any() and np.isfinite(days[np.isfinite(seconds)]).all():
+        return Clock(days * SECONDS_PER_DAY + seconds, source, is_absolute=True)
+    return Clock(seconds, source)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diffusion:
+    """Diffusion weight of each record."""
+
+    b_value: np.ndarray
+    """b [s/mm2], NaN where no element states it; shape `(records,)`."""
+    direction: np.ndarray
+    """Unit gradient direction, NaN where there is none; shape `(records, 3)`."""
+    kind: np.ndarray
+    """Further marks that tell volumes apart (directionality, vendor's numbers), as text; shape `(records,)`."""
+    source: str
+    """Elements that the b-values are from."""
+    is_patient_frame: bool = True
+    """Whether directions are in patient coordinates (LPS), not in those of the gradients."""
+
+
+def diffusion_of(records: Records) -> Diffusion | None:
+    """Diffusion weights, public elements before vendors'; None where no record has any (PS3.3 C.8.13.5.9)."""
+    count = len(records)
+    b_value, direction = np.full(count, np.nan), np.full((count, 3), np.nan)
+    sources: list[str] = []
+    is_patient_frame = True
+    for b_name, vectors, source in (
+        ("diffusion_b_value", ("diffusion_gradient_orientation",), "DiffusionBValue"),
+        ("siemens_diffusion_b_value", ("siemens_diffusion_gradient_direction",), "(0019,xx0C) SIEMENS MR HEADER"),
+        ("philips_diffusion_b_value", ("philips_diffusion_rl", "philips_diffusion_ap", "philips_diffusion_fh"), "(2001,xx03) Philips Imaging DD 001"),
+        ("uih_diffusion_b_value", ("uih_diffusion_gradient_direction",), "(0065,xx0A) Image Private Header"),
+        ("ge_diffusion_parameters", ("ge_diffusion_x", "ge_diffusion_y", "ge_diffusion_z"), "(0043,xx39) GEMS_PARM_01"),
+    ):
+        stated = records.numbers(b_name)
+        if b_name.startswith("ge_"):
+            stated = np.where(np.isfinite(stated), stated % 1e9, np.nan)  # newer software adds a flag of 1e9
+        fills = np.isnan(b_value) & np.isfinite(stated)
+        if fills.any():
+            sources.append(source)
+            b_value = np.where(fills, stated, b_value)
+        vector = records.vectors(vectors[0], 3) if len(vectors) == 1 else np.stack([records.numbers(name) for name in vectors], axis=1)
+        lacks = np.isnan(direction).any(axis=1) & np.isfinite(vector).all(axis=1) & (np.abs(np.nan_to_num(vector)).max(axis=1) > 1e-6)
+        if lacks.any():
+            is_patient_frame &= not b_name.startswith("ge_")
+            direction[lacks] = vector[lacks]
+    if np.isnan(direction).any():
+        _fill_from_comments(records, b_value, direction, sources)
+    if not np.isfinite(b_value).any():
+        return None
+    norm = np.linalg.norm(direction, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        direction = direction / norm
+    return Diffusion(b_value, direction, _marks(records), ", ".join(sources), is_patient_frame)
+
+
+def _fill_from_comments(records: Records, b_value: np.ndarray, direction: np.ndarray, sources: list[str]) -> None:
+    """Canon writes `b=1500(0.895,0.000,0.445)` into Image Comments."""
+    comments = records.texts("image_comments")
+    for i in np.flatnonzero(np.isnan(direction).any(axis=1)):
+        match = _CANON_B.search(comments[i])
+        if match:
+            b, *vector = (float(part) for part in match.groups())
+            direction[i] = vector
+            if np.isnan(b_value[i]):
+                b_value[i] = b
+                if "ImageComments" not in sources:
+                    sources.append("ImageComments")
+
+
+def _marks(records: Records) -> np.ndarray:
+    marks = records.texts("diffusion_directionality").copy()
+    numbers = [records.numbers(name) for name in ("philips_diffusion_b_value_number", "philips_gradient_orientation_number")]
+    if all(np.isfinite(number).all() for number in numbers):
+        marks = np.array([f"{mark} {b:g} {g:g}" for mark, b, g in zip(marks, *numbers, strict=True)], object)
+    return marks

@@ -1,0 +1,114 @@
+"""Objects whose frames have rules of their own: cine, nuclear medicine, dose grids and segmentations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xdicom.headers.dictionary import NAMES
+from xdicom.index.axes import number_labels
+from xdicom.index.records import Records
+from xdicom.index.tiles import number_column
+from xdicom.model.grid import Axis
+from xdicom.model.plane import slice_normals
+
+RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
+
+_VECTORS = {
+    "energy_window_vector": "energy_window", "detector_vector": "detector", "phase_vector": "phase", "rotation_vector": "rotation",
+    "rr_interval_vector": "rr_interval", "time_slot_vector": "time_slot", "slice_vector": "slice", "angular_view_vector": "angular_view",
+    "time_slice_vector": "time_slice",
+}  # fmt: skip
+"""Name of the axis that each vector of nuclear medicine numbers (PS3.3 C.8.4.8)."""
+
+
+def is_segmentation(records: Records) -> bool:
+    """Whether the records are of a segmentation with segments as frames (PS3.3 C.8.20)."""
+    return bool((records.texts("sop_class_uid") == SEGMENTATION).all()) and records.has("referenced_segment_number")
+
+
+def segment_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
+    """The axis of the segments of a segmentation, with the step of each record on it."""
+    numbers = records.numbers("referenced_segment_number")
+    values, labels = number_labels(numbers, 1)
+    return [(Axis("segment", values.astype(np.int64), {"source": "ReferencedSegmentNumber"}), labels)]
+
+
+def dose_positions(records: Records, notes: list[str]) -> Records:
+    """Records with the positions that Grid Frame Offset Vector gives the frames of dose objects (PS3.3 C.8.8.3.2)."""
+    offsets = records.column("grid_frame_offset_vector")
+    is_dose = records.texts("sop_class_uid") == RT_DOSE
+    if offsets is None or offsets.kind != "number" or not is_dose.any():
+        return records
+    position, orientation = records.vectors("image_position_patient", 3), records.vectors("image_orientation_patient", 6)
+    vectors, normal = offsets.numbers(), slice_normals(orientation)
+    frame = records.frames.frame_number[records.row] - 1
+    result = position.copy()
+    counts = np.bincount(records.frames.instance[records.row])[records.frames.instance[records.row]]
+    for i in np.flatnonzero(is_dose & np.isfinite(position).all(axis=1)):
+        vector = vectors[i][np.isfinite(vectors[i])]
+        if frame[i] >= len(vector):
+            result[i] = np.nan
+            continue
+        if len(vector) != counts[i] and frame[i] == 0:
+            notes.append(f"Grid Frame Offset Vector holds {len(vector)} offsets for {counts[i]} frames; the first ones are used")
+        if vector[0] == 0:
+            result[i] = position[i] + vector[frame[i]] * normal[i]
+        elif np.allclose(orientation[i], [1, 0, 0, 0, 1, 0], atol=1e-6) and abs(vector[0] - position[i, 2]) < 1e-3:
+            result[i, 2] = vector[frame[i]]
+        else:
+            result[i] = np.nan
+            if frame[i] == 0:
+                notes.append("Grid Frame Offset Vector begins neither with 0 nor with the position of the first frame: planes have no position")
+    records.own["image_position_patient"] = number_column(result)
+    return records
+
+
+def frame_axes(records: Records) -> tuple[list[tuple[Axis, np.ndarray]], dict[str, object]]:
+    """Axes of frames without a geometry: vectors of nuclear medicine, or the times of a cine run; none where nothing numbers them."""
+    vectors = _vector_axes(records)
+    if vectors:
+        return vectors, {}
+    seconds, attrs = _frame_times(records)
+    if seconds is None:
+        return [], attrs
+    return [(Axis("time", seconds, attrs), np.arange(len(records)))], {}
+
+
+def _vector_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
+    pointers = records.column("frame_increment_pointer")
+    if pointers is None or len(np.unique(records.frames.instance[records.row])) != 1:
+        return []
+    frame = records.frames.frame_number[records.row] - 1
+    axes = []
+    for tag in pointers.numbers()[0]:
+        name = NAMES.get(int(tag), "") if np.isfinite(tag) else ""
+        vector = records.column(name) if name in _VECTORS else None
+        if vector is None:
+            continue
+        numbers = vector.numbers()[0]
+        if len(numbers) <= frame.max() or np.isnan(numbers[frame]).any():
+            return []
+        values, labels = number_labels(numbers[frame], 1)
+        axes.append((Axis(_VECTORS[name], values.astype(np.int64), {"source": name}), labels))
+    sizes = [len(axis.values) for axis, _ in axes if axis.values is not None]
+    return axes if axes and int(np.prod(sizes)) == len(records) else []
+
+
+def _frame_times(records: Records) -> tuple[np.ndarray | None, dict[str, object]]:
+    """Seconds of each frame from the first one, by Frame Time Vector or Frame Time (PS3.3 C.7.6.5)."""
+    if len(np.unique(records.frames.instance[records.row])) != 1:
+        return None, {}
+    frame = records.frames.frame_number[records.row] - 1
+    vector = records.column("frame_time_vector")
+    if vector is not None and vector.kind == "number":
+        increments = vector.numbers()[0]
+        increments = increments[np.isfinite(increments)]
+        if len(increments) > frame.max():
+            times = np.cumsum(increments)
+            # The first increment should be 0 and is not always: time counts from the first frame.
+            return (times[frame] - times[0]) / 1000, {"units": "s", "source": "FrameTimeVector", "long_name": "time since the first frame"}
+    step = records.numbers("frame_time")
+    if np.isfinite(step).all() and (step > 0).all():
+        return frame * step / 1000, {"units": "s", "source": "FrameTime", "long_name": "time since the first frame"}
+    return None, {}

@@ -1,0 +1,203 @@
+"""What belongs together: records of one series that may share an array, by documented keys in a documented order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xdicom.index.records import Records
+from xdicom.model.plane import slice_normals, unit
+
+ORIENTATION_TOLERANCE = 1e-3
+"""Largest difference of direction cosines within a stack: jitter of real scanners is below 1e-7, real turns are above 0.1."""
+SPACING_TOLERANCE_MM = 1e-4
+"""Largest difference of pixel spacings within a stack [mm], and relative to the spacing itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One property that frames of an array must share."""
+
+    name: str
+    """What it is called in reasons."""
+    labels: Callable[[Records], np.ndarray]
+    """Number of the group of each record; equal numbers may share an array."""
+    describe: Callable[[Records], str]
+    """What the property is for records that share it."""
+
+
+def split(records: Records) -> list[Records]:
+    """Parts of a series that may each become an array, in order of first occurrence, with the reasons of the split.
+
+    The keys, in this order: SOP Class, Series Number, study and patient position, pixel encoding, frame of reference,
+    orientation, pixel spacing, image kind (values 3 and on of Image Type or Frame Type, complex component), stack.
+    """
+    parts = [records]
+    for key in KEYS:
+        parts = [piece for part in parts for piece in _split_by(part, key)]
+    return parts
+
+
+def _split_by(records: Records, key: Key) -> list[Records]:
+    labels = key.labels(records)
+    if len(labels) == 0 or (labels == labels[0]).all():
+        return [records]
+    _, first = np.unique(labels, return_index=True)
+    pieces = []
+    for start in np.sort(first):
+        piece = records.take(labels == labels[start])
+        pieces.append(piece.take(np.arange(len(piece)), (f"{key.name}: {key.describe(piece)}",)))
+    return pieces
+
+
+def cluster(values: np.ndarray, tolerance: np.ndarray | float) -> np.ndarray:
+    """Number of the group of each row: a row joins the first group whose first row is within `tolerance` in every value.
+
+    Rows of NaN form a group of their own. Shapes `(rows, values)` and `(rows,)`.
+    """
+    labels = np.full(len(values), -1, np.int64)
+    number = 0
+    while (labels < 0).any():
+        first = values[np.argmax(labels < 0)]
+        if np.isnan(first).any():
+            near = np.isnan(values).any(axis=1)
+        else:
+            with np.errstate(invalid="ignore"):
+                near = (np.abs(values - first) <= tolerance).all(axis=1)
+        labels[near & (labels < 0)] = number
+        number += 1
+    return labels
+
+
+def _codes(*names: str) -> Callable[[Records], np.ndarray]:
+    """Group numbers by equality of header values."""
+
+    def labels(records: Records) -> np.ndarray:
+        combined = np.zeros(len(records), np.int64)
+        for name in names:
+            column = records.column(name)
+            if column is not None:
+                combined = combined * (len(column.values) + 2) + column.codes + 1
+        return combined
+
+    return labels
+
+
+def _describe(*names: str) -> Callable[[Records], str]:
+    def text(records: Records) -> str:
+        parts = []
+        for name in names:
+            column = records.column(name)
+            value = column.first() if column is not None else None
+            if isinstance(value, tuple):
+                parts.append(" ".join(f"{number:g}" for number in value))
+            else:
+                parts.append(str(value) if value else "none")
+        return ", ".join(parts)
+
+    return text
+
+
+def _encoding_labels(records: Records) -> np.ndarray:
+    table = records.frames.instances
+    forms: dict[tuple[object, ...], int] = {}
+    numbers = np.array(
+        [forms.setdefault((e.frame_shape, str(e.dtype), e.photometric_interpretation, e.bits_allocated), len(forms)) for e in table.encodings], np.int64
+    )
+    return numbers[table.encoding[records.frames.instance[records.row]]]
+
+
+def _describe_encoding(records: Records) -> str:
+    table = records.frames.instances
+    encoding = table.encodings[table.encoding[records.frames.instance[records.row[0]]]]
+    return f"{' x '.join(map(str, encoding.frame_shape))} {encoding.dtype} {encoding.photometric_interpretation}"
+
+
+def _orientation_labels(records: Records) -> np.ndarray:
+    return cluster(records.vectors("image_orientation_patient", 6), ORIENTATION_TOLERANCE)
+
+
+def plane_name(normal: np.ndarray) -> str:
+    """Name of planes across `normal`: axial, coronal or sagittal where it is near an axis, else oblique.
+
+    Examples
+    --------
+    >>> plane_name(np.array([0.05, -0.999, 0.02]))
+    'coronal'
+    """
+    axis = int(np.argmax(np.abs(normal)))
+    name = ("sagittal", "coronal", "axial")[axis]
+    return name if abs(normal[axis]) > 0.9 else f"oblique_{name}"
+
+
+def _describe_orientation(records: Records) -> str:
+    orientation = records.vectors("image_orientation_patient", 6)[:1]
+    if np.isnan(orientation).any():
+        return "none"
+    cosines = " ".join(f"{value:.4g}" for value in orientation[0])
+    return f"{plane_name(unit(slice_normals(orientation)[0]))} ({cosines})"
+
+
+def _spacing_labels(records: Records) -> np.ndarray:
+    spacing = records.vectors("pixel_spacing", 2)
+    with np.errstate(invalid="ignore"):
+        smallest = np.nanmin(np.abs(spacing)) if np.isfinite(spacing).any() else 1.0
+    return cluster(spacing, min(SPACING_TOLERANCE_MM, SPACING_TOLERANCE_MM * max(smallest, 1e-6) * 10))
+
+
+def image_kind(records: Records) -> np.ndarray:
+    """What each record is an image of: the tokens behind the second of its Frame Type or Image Type, and its complex part."""
+    own, kinds = records.texts("frame_type"), records.texts("image_type")
+    tokens = np.where(own != "", own, kinds)
+    component = records.texts("complex_image_component")
+    ge, philips = records.numbers("ge_complex_image_kind"), records.texts("philips_complex_image_kind")
+    parts = {}
+    result = np.empty(len(records), object)
+    for i, key in enumerate(zip(tokens, component, np.nan_to_num(ge, nan=-1).tolist(), philips, strict=True)):
+        if key not in parts:
+            parts[key] = "\\".join([*str(key[0]).split("\\")[2:], *(str(extra) for extra in (key[1], key[3]) if extra), *_ge_part(key[2])])
+        result[i] = parts[key]
+    return result
+
+
+def _ge_part(code: float) -> list[str]:
+    return ["MPRI"[int(code)]] if code in (0, 1, 2, 3) else []
+
+
+def _kind_labels(records: Records) -> np.ndarray:
+    kinds = image_kind(records)
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds], np.int64)
+
+
+KEYS: tuple[Key, ...] = (
+    Key("SOP class", _codes("sop_class_uid"), _describe("sop_class_uid")),
+    Key("series number", _codes("series_number"), _describe("series_number")),
+    Key("study", _codes("study_instance_uid", "patient_position"), _describe("patient_position")),
+    Key("pixel encoding", _encoding_labels, _describe_encoding),
+    Key("frame of reference", _codes("frame_of_reference_uid"), _describe("frame_of_reference_uid")),
+    Key("orientation", _orientation_labels, _describe_orientation),
+    Key("pixel spacing", _spacing_labels, _describe("pixel_spacing")),
+    Key("image kind", _kind_labels, lambda records: image_kind(records)[0] or "none"),
+    Key("stack", _codes("stack_id"), _describe("stack_id")),
+)
+"""Properties that frames of one array share, in the order in which a series is split by them."""
+
+_PARTS = {"M": "magnitude", "P": "phase", "R": "real", "I": "imaginary", "MAGNITUDE": "magnitude", "PHASE": "phase", "REAL": "real", "IMAGINARY": "imaginary"}
+
+
+def stack_name(records: Records, number: int) -> str:
+    """Readable name of a stack: its plane and the part of the complex image, where they set it apart; else its number."""
+    words = []
+    for reason in records.reasons:
+        key, _, text = reason.partition(": ")
+        if key == "orientation" and text != "none":
+            words.append(text.split(" ")[0])
+        elif key == "image kind":
+            tokens = text.split("\\")
+            part = next((_PARTS[token] for token in tokens if token in _PARTS), None)
+            words.append(part or re.sub(r"\W+", "_", text).strip("_").lower()[:32])
+    return "_".join(word for word in words if word) or f"stack_{number}"

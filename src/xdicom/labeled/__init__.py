@@ -1,0 +1,1 @@
+"""Arrays with dimensions, coordinates, attributes and the meaning of their values."""

@@ -1,0 +1,138 @@
+"""Header values of many frames as columns: distinct values once, and a small number for each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Kind = Literal["number", "text", "raw"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One header value for each of many frames or instances.
+
+    Numbers are rows of `values`, shape `(distinct, multiplicity)`, padded with NaN where frames hold fewer; texts and raw
+    values are Python objects, shape `(distinct,)`.
+    """
+
+    kind: Kind
+    """What the values are: numbers, texts (parts joined by a backslash), or raw values (sequences)."""
+    values: np.ndarray
+    """Distinct values."""
+    codes: np.ndarray
+    """Row of `values` for each frame, -1 where the header has none; signed integers, shape `(frames,)`."""
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every frame has a value."""
+        return bool((self.codes >= 0).all())
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all frames have one and the same value, or none."""
+        return len(self.codes) == 0 or bool((self.codes == self.codes[0]).all())
+
+    def take(self, rows: np.ndarray) -> Column:
+        """The column for the frames `rows`, with only the values that they use."""
+        codes = self.codes[rows]
+        used, inverse = np.unique(codes, return_inverse=True)
+        if len(used) and used[0] < 0:
+            used, inverse = used[1:], inverse - 1
+        if len(used) == len(self.values):
+            return Column(self.kind, self.values, codes)
+        return Column(self.kind, self.values[used], inverse.reshape(codes.shape).astype(smallest_codes(len(used))))
+
+    def numbers(self) -> np.ndarray:
+        """Numbers of each frame as float64, NaN where there is none; shape `(frames, multiplicity)`."""
+        if self.kind != "number" or not len(self.values):
+            return np.full((len(self.codes), 1), np.nan)
+        values = np.asarray(self.values, np.float64)
+        if (self.codes >= 0).all():
+            return values[self.codes]
+        return np.vstack([values, np.full((1, values.shape[1]), np.nan)])[self.codes]
+
+    def first_numbers(self) -> np.ndarray:
+        """First number of each frame as float64, NaN where there is none; shape `(frames,)`."""
+        return self.numbers()[:, 0]
+
+    def texts(self) -> np.ndarray:
+        """Text of each frame, empty where there is none; object array, shape `(frames,)`."""
+        return np.array([*self.values, ""], object)[self.codes]
+
+    def first(self) -> object:
+        """Value of the first frame that has one: a tuple of numbers, a text or a raw value; None where none has."""
+        used = self.codes[self.codes >= 0]
+        if not len(used):
+            return None
+        value = self.values[used[0]]
+        return tuple(value[~np.isnan(value)].tolist() if value.dtype.kind == "f" else value.tolist()) if self.kind == "number" else value
+
+
+def smallest_codes(distinct: int) -> np.dtype[np.signedinteger]:
+    """Smallest signed integer type that counts `distinct` values."""
+    return np.dtype(np.int8 if distinct <= 127 else np.int16 if distinct <= 32767 else np.int32)
+
+
+def constant(column: Column, code: int, count: int) -> Column:
+    """A column of `count` frames that all have value `code` of `column`."""
+    return Column(column.kind, column.values[code : code + 1], np.zeros(count, np.int8))
+
+
+def concatenate(columns: list[Column | None], counts: list[int]) -> Column:
+    """Columns one behind the other; None stands for frames without a value."""
+    present = [column for column in columns if column is not None]
+    kind: Kind = present[0].kind
+    if kind == "number":
+        width = max(column.values.shape[1] for column in present)
+        stacked = np.concatenate([_widen(column.values, width) for column in present])
+    else:
+        stacked = np.concatenate([column.values for column in present])
+    codes, base = [], 0
+    for column, count in zip(columns, counts, strict=True):
+        if column is None:
+            codes.append(np.full(count, -1, np.int32))
+            continue
+        codes.append(np.where(column.codes >= 0, column.codes.astype(np.int32) + base, -1))
+        base += len(column.values)
+    joined = np.concatenate(codes) if codes else np.empty(0, np.int32)
+    return merge_equal(Column(kind, stacked, joined))
+
+
+def _widen(values: np.ndarray, width: int) -> np.ndarray:
+    if values.shape[1] == width:
+        return values
+    return np.pad(values.astype(np.float64), ((0, 0), (0, width - values.shape[1])), constant_values=np.nan)
+
+
+def merge_equal(column: Column) -> Column:
+    """The same column with equal values merged: different bytes may mean the same number or text."""
+    if len(column.values) < 2 or column.kind == "raw":
+        return column
+    if column.kind == "number":
+        values, inverse = distinct_rows(column.values)
+    else:
+        index: dict[object, int] = {}
+        inverse = np.array([index.setdefault(value, len(index)) for value in column.values], np.int64)
+        values = np.empty(len(index), object)
+        values[:] = list(index)
+    if len(values) == len(column.values):
+        return Column(column.kind, column.values, column.codes.astype(smallest_codes(len(values))))
+    codes = np.append(inverse, -1)[column.codes]
+    return Column(column.kind, values, codes.astype(smallest_codes(len(values))))
+
+
+def distinct_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows of `values` in order of first occurrence (NaN equals NaN), and the number of each row among them."""
+    rows = np.ascontiguousarray(values + np.zeros((), values.dtype))  # -0.0 becomes 0.0
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).reshape(-1)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rows[first[order]], rank[inverse.reshape(-1)]

@@ -1,0 +1,106 @@
+"""Frames in their places: what an array is made of, before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xdicom.model.columns import Column
+from xdicom.model.encoding import PixelEncoding
+from xdicom.model.frames import FrameTable
+from xdicom.model.plane import Plane
+
+MISSING = -1
+"""Row of a cell that no frame fills; it is zero by definition of the object (PS3.3 C.8.20)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tiles:
+    """Frames that hold several planes as tiles (Siemens mosaics, UIH grids)."""
+
+    tile: np.ndarray
+    """Number of the tile that fills each cell, row by row from the top left; int32, shape of the grid."""
+    columns: int
+    """Tiles in a row of the frame."""
+    rows: int
+    """Tiles in a column of the frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """A dimension across frames, with what is known of the steps along it."""
+
+    name: str
+    """Name of the dimension."""
+    values: np.ndarray | None = None
+    """Index coordinate, shape `(steps,)`; None where nothing numbers the steps."""
+    attrs: Mapping[str, object] = field(default_factory=dict)
+    """Units and meaning of the values."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameGrid:
+    """Which frame goes where in one array, and where that lies in the patient."""
+
+    name: str
+    """Readable name, unique in its series."""
+    axes: tuple[Axis, ...]
+    """Dimensions across frames, slowest first; none for a single frame without geometry."""
+    rows: np.ndarray
+    """Row of `frames` that fills each cell, or MISSING; int64, one dimension for each axis."""
+    frames: FrameTable
+    """The frames and what their headers say."""
+    plane: Plane | None = None
+    """Orientation and spacing in the patient, where all frames share them."""
+    affine: np.ndarray | None = None
+    """Index (column, row, slice, 1) to LPS [mm], shape `(4, 4)`; None where planes form no regular stack."""
+    origins: np.ndarray | None = None
+    """Centre of the first voxel of each plane along `z` [mm]; shape `(z, 3)`."""
+    tiles: Tiles | None = None
+    """How frames are cut, where they hold several planes."""
+    own: Mapping[str, Column] = field(default_factory=dict)
+    """Values that cells have of their own, above those of their frames; one row for each cell, in C order."""
+    attrs: Mapping[str, object] = field(default_factory=dict)
+    """What the arrangement found: gaps, shear, reasons of the split."""
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of all dimensions, those of a frame last."""
+        inner = ("y", "x") if len(self.frame_shape) == 2 else ("y", "x", "sample")
+        return (*(axis.name for axis in self.axes), *inner)
+
+    @property
+    def encoding(self) -> PixelEncoding:
+        """Encoding of the first frame: all have its dtype and shape."""
+        used = self.rows[self.rows >= 0]
+        table = self.frames.instances
+        return table.encodings[table.encoding[self.frames.instance[used.flat[0]]]]
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Shape of one plane: `(rows, columns[, samples])`."""
+        rows, columns, *samples = self.encoding.frame_shape
+        if self.tiles is not None:
+            rows, columns = rows // self.tiles.rows, columns // self.tiles.columns
+        return (rows, columns, *samples)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return (*self.rows.shape, *self.frame_shape)
+
+    def column(self, name: str) -> Column | None:
+        """The value `name` of each cell in C order, none in missing cells; None where no cell has one."""
+        own = self.own.get(name)
+        if own is not None:
+            return own
+        column = self.frames.column(name)
+        if column is None:
+            return None
+        cells = self.rows.reshape(-1)
+        if (cells >= 0).all():
+            return column.take(cells)
+        codes = np.where(cells >= 0, column.codes[np.maximum(cells, 0)], -1)
+        return Column(column.kind, column.values, codes.astype(column.codes.dtype))

@@ -1,0 +1,1 @@
+"""One frame's bytes in, one frame's stored values out: the only room that names a codec library."""

@@ -1,0 +1,254 @@
+"""One table, transfer syntax to decoder; what it lacks is refused by name."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import imagecodecs
+import numpy as np
+
+from xdicom.errors import MissingDependencyError, PixelDataError
+from xdicom.model.encoding import PixelEncoding
+from xdicom.pixels.color import convert_color, jpeg_color_step
+from xdicom.pixels.samples import join_planes, reinterpret_sign, settle_cells, settle_stream, unpack_bits, unpack_native
+from xdicom.pixels.streams import (
+    JPEG_SOF_JPEG_LS,
+    JPEG_SOF_LOSSLESS,
+    Buffer,
+    StreamHeader,
+    holds_jpeg,
+    jpeg_2000_codestream,
+    parse_jpeg,
+    parse_jpeg_2000,
+    parse_jpeg_xl_size,
+)
+
+Decoder = Callable[[Buffer, PixelEncoding], np.ndarray]
+"""Stored values, shape `encoding.frame_shape`, type `encoding.dtype`, of one frame's joined fragments."""
+
+_ALWAYS_BELIEVED = 1 << 28
+"""A frame of up to this size [bytes] may come out of the shortest JPEG-LS, JPEG 2000 or JPEG XL stream."""
+
+_RLE_HEADER = struct.Struct("<16I")
+
+
+def _check_growth(data: Buffer, encoding: PixelEncoding, most_samples_per_byte: int, believed: int = 0) -> None:
+    """Refuse a stream too short for the frame that it claims to hold, before memory is taken for that."""
+    samples = encoding.rows * encoding.columns * encoding.samples_per_pixel
+    if samples * encoding.dtype.itemsize > believed and samples > most_samples_per_byte * len(data):
+        size = f"{encoding.rows} x {encoding.columns} pixels of {encoding.samples_per_pixel} samples"
+        raise PixelDataError(f"a stream of {len(data)} bytes can't hold {size}")
+
+
+def _check_stream(stream: StreamHeader, encoding: PixelEncoding) -> None:
+    """Refuse a stream whose frame is not the one that the header describes."""
+    found = (stream.rows, stream.columns, stream.components)
+    if found != (encoding.rows, encoding.columns, encoding.samples_per_pixel):
+        raise PixelDataError(
+            f"the stream holds {found[0]} x {found[1]} pixels of {found[2]} samples, "
+            f"the header says {encoding.rows} x {encoding.columns} of {encoding.samples_per_pixel}"
+        )
+    if stream.precision > encoding.dtype.itemsize * 8:
+        raise PixelDataError(f"the stream holds samples of {stream.precision} bits, the header allocates {encoding.bits_allocated}")
+
+
+def _call(function: Callable[..., Any], data: Buffer, **options: object) -> Any:
+    """What `function` of imagecodecs makes of `data`; whatever it raises means a damaged stream."""
+    try:
+        return function(data, **options)
+    except ImportError as error:
+        raise MissingDependencyError(f"this build of imagecodecs lacks {function.__name__}: pip install --upgrade imagecodecs") from error
+    except Exception as error:
+        raise PixelDataError(f"damaged stream: {error}") from error
+
+
+def _shaped(samples: np.ndarray, encoding: PixelEncoding) -> np.ndarray:
+    """`samples`, if their shape is that of a frame."""
+    if samples.shape != encoding.frame_shape:
+        raise PixelDataError(f"the stream was decoded to shape {samples.shape}, expected {encoding.frame_shape}")
+    return samples
+
+
+def decode_jpeg(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+    """JPEG: baseline, extended, progressive, lossless (PS3.5 A.4.1)."""
+    stream = parse_jpeg(data)
+    if stream.process == JPEG_SOF_JPEG_LS:
+        raise PixelDataError("a JPEG-LS stream lies where the transfer syntax says JPEG")
+    _check_stream(stream, encoding)
+    _check_growth(data, encoding, 8 if stream.process == JPEG_SOF_LOSSLESS else 512)
+    step = jpeg_color_step(stream, encoding)
+    samples = _shaped(_call(imagecodecs.jpeg8_decode, data, colorspace=step.of_stream, outcolorspace=step.of_samples), encoding)
+    if step.to_ybr:
+        samples = convert_color(samples, stream.precision)
+    samples = samples.view(encoding.dtype) if samples.dtype.itemsize == encoding.dtype.itemsize else samples.astype(encoding.dtype)
+    # Lossless cells may hold other bits about the sample, as native ones do; lossy samples may overshoot Bits Stored.
+    settle_stream(samples, encoding, stream.precision, masks=encoding.is_signed or stream.process == JPEG_SOF_LOSSLESS)
+    return samples
+
+
+def decode_jpeg_ls(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+    """JPEG-LS, lossless and near-lossless, any interleaving; its streams know no sign (PS3.5 A.4.3)."""
+    stream = parse_jpeg(data)
+    if stream.process != JPEG_SOF_JPEG_LS:
+        raise PixelDataError("a JPEG stream lies where the transfer syntax says JPEG-LS")
+    _check_stream(stream, encoding)
+    _check_growth(data, encoding, 1 << 18, _ALWAYS_BELIEVED)
+    samples = _call(imagecodecs.jpegls_decode, data)
+    if stream.components > 1 and not samples.flags.c_contiguous:  # planes, seen as pixels
+        samples = join_planes(np.moveaxis(samples, -1, 0))
+    samples = reinterpret_sign(_shaped(samples, encoding), stream.precision, False, encoding.dtype)
+    settle_stream(samples, encoding, stream.precision, masks=False)
+    return samples
+
+
+def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+    """JPEG 2000 and HTJ2K; the codec undoes the color transforms RCT and ICT (PS3.5 A.4.4)."""
+    data = jpeg_2000_codestream(data)
+    stream = parse_jpeg_2000(data)
+    _check_stream(stream, encoding)
+    _check_growth(data, encoding, 1 << 17, _ALWAYS_BELIEVED)
+    if not stream.is_closed:  # OpenJPEG insists on the end marker even where all data is there
+        data = bytes(data) + b"\xff\xd9"
+    if stream.is_high_throughput:
+        samples = _call(imagecodecs.htj2k_decode, data, planar=False)
+    else:
+        samples = _call(imagecodecs.jpeg2k_decode, data, planar=False, numthreads=1)
+    samples = reinterpret_sign(_shaped(samples, encoding), stream.precision, stream.is_signed, encoding.dtype)
+    settle_stream(samples, encoding, stream.precision, masks=False)
+    return samples
+
+
+def decode_jpeg_xl(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+    """JPEG XL; a recompressed JPEG is written anew and decoded as that (PS3.5 A.4)."""
+    rows, columns = parse_jpeg_xl_size(data)
+    if (rows, columns) != (encoding.rows, encoding.columns):
+        raise PixelDataError(f"the stream holds {rows} x {columns} pixels, the header says {encoding.rows} x {encoding.columns}")
+    _check_growth(data, encoding, 1 << 17, _ALWAYS_BELIEVED)
+    if holds_jpeg(data):
+        return decode_jpeg(_call(imagecodecs.jpegxl_decode_jpeg, data), encoding)
+    samples = _shaped(_call(imagecodecs.jpegxl_decode, data, keeporientation=True, numthreads=1), encoding)
+    if samples.dtype.kind != "u" or samples.dtype.itemsize > encoding.dtype.itemsize:
+        raise PixelDataError(f"the stream holds samples of type {samples.dtype}, the header allocates {encoding.bits_allocated} bits")
+    return reinterpret_sign(samples, encoding.bits_stored, False, encoding.dtype)
+
+
+def decode_rle(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+    """RLE: a segment for each byte of each sample, the most significant first (PS3.5 Annex G)."""
+    if len(data) < _RLE_HEADER.size:
+        raise PixelDataError(f"an RLE frame of {len(data)} bytes is shorter than its header of {_RLE_HEADER.size}")
+    count, *offsets = _RLE_HEADER.unpack(data[: _RLE_HEADER.size])
+    is_packed = encoding.bits_allocated == 1
+    width = 1 if is_packed else encoding.dtype.itemsize
+    expected = 1 if is_packed else encoding.samples_per_pixel * width
+    bounds = [*offsets[:count], len(data)]
+    if count != expected:
+        raise PixelDataError(f"{count} RLE segments found, {expected} expected")
+    if bounds[0] != _RLE_HEADER.size or any(first > last for first, last in pairwise(bounds)):
+        raise PixelDataError(f"RLE segment offsets {bounds[:-1]} don't lie in order within {len(data)} bytes")
+    _check_growth(data, encoding, 64 * (8 if is_packed else 1))
+    length = (encoding.native_frame_bits + 7) // 8 if is_packed else encoding.rows * encoding.columns * width
+    dtype = np.dtype(np.uint8) if is_packed else encoding.dtype
+    planes = np.empty((expected // width, length), np.uint8)
+    for number, plane in enumerate(planes):
+        _decode_rle_sample(data, bounds[number * width : (number + 1) * width + 1], dtype, plane)
+    if is_packed:
+        return unpack_bits(planes, encoding)
+    samples = planes.view(dtype).reshape(-1, encoding.rows, encoding.columns)
+    samples = samples[0] if encoding.samples_per_pixel == 1 else join_planes(samples)
+    settle_cells(samples, encoding)
+    return samples
+
+
+def _decode_rle_sample(data: Buffer, bounds: list[int], dtype: np.dtype[np.generic], plane: np.ndarray) -> None:
+    """Fill `plane` from the segments between `bounds`, each of which must fill its bytes."""
+    width = len(bounds) - 1
+    start, end = bounds[0], bounds[-1]
+    if start == _RLE_HEADER.size and end == len(data):
+        stream = data
+    else:
+        offsets = [bound - start + _RLE_HEADER.size for bound in bounds[:-1]]
+        stream = _RLE_HEADER.pack(width, *offsets, *[0] * (15 - width)) + bytes(data[start:end])
+    try:
+        filled = len(_call(imagecodecs.dicomrle_decode, stream, dtype=dtype, out=plane))
+    except PixelDataError:  # a segment is damaged, or longer than it should be; padding may make it so
+        filled = _decode_rle_padded(data, bounds, plane)
+    if filled != plane.size:
+        raise PixelDataError(f"RLE segments hold {filled} bytes of a sample, {plane.size} expected")
+
+
+def _decode_rle_padded(data: Buffer, bounds: list[int], plane: np.ndarray) -> int:
+    """As `_decode_rle_sample`, for segments with zeros behind their last pixel."""
+    width = len(bounds) - 1
+    length = plane.size // width
+    cells = plane.reshape(length, width)
+    for number, (start, end) in enumerate(pairwise(bounds)):
+        decoded = np.frombuffer(_call(imagecodecs.packbits_decode, data[start:end]), np.uint8)
+        if decoded.size < length or decoded[length:].any():
+            raise PixelDataError(f"an RLE segment holds {decoded.size} bytes, {length} expected")
+        cells[:, width - 1 - number] = decoded[:length]
+    return plane.size
+
+
+def decode_deflated(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+    """Deflated Image Frame: an uncompressed frame as one raw deflate stream (PS3.5 A.4)."""
+    length = (encoding.native_frame_bits + 7) // 8
+    if length > 1032 * len(data) + 1032:  # the most that deflate can make of a byte
+        raise PixelDataError(f"a deflate stream of {len(data)} bytes can't hold a frame of {length}")
+    # a byte more than the frame, for the padding of an odd one
+    native = _call(imagecodecs.deflate_decode, data, raw=True, out=length + 1)
+    return unpack_native(native, encoding)
+
+
+def decode_uncompressed(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+    """Encapsulated Uncompressed: a native little endian frame as it is (PS3.5 A.4)."""
+    return unpack_native(data, encoding)
+
+
+_JPEG = dict.fromkeys([f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 53, 55, 57, 70)], decode_jpeg)
+_JPEG_LS = dict.fromkeys([f"1.2.840.10008.1.2.4.{number}" for number in (80, 81)], decode_jpeg_ls)
+_JPEG_2000 = dict.fromkeys([f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203)], decode_jpeg_2000)
+_JPEG_XL = dict.fromkeys([f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112)], decode_jpeg_xl)
+
+DECODERS: dict[str, Decoder] = {
+    "1.2.840.10008.1.2.5": decode_rle,
+    **_JPEG,
+    **_JPEG_LS,
+    **_JPEG_2000,
+    **_JPEG_XL,
+    "1.2.840.10008.1.2.8.1": decode_deflated,
+    "1.2.840.10008.1.2.1.98": decode_uncompressed,
+}
+"""The decoder of each encapsulated transfer syntax."""
+
+_CODECS: dict[Decoder, tuple[str, ...]] = {
+    decode_rle: ("dicomrle",),
+    decode_jpeg: ("jpeg8",),
+    decode_jpeg_ls: ("jpegls",),
+    decode_jpeg_2000: ("jpeg2k", "htj2k"),
+    decode_jpeg_xl: ("jpegxl", "jpeg8"),
+    decode_deflated: ("deflate",),
+    decode_uncompressed: (),
+}
+"""The codecs of imagecodecs that each decoder may call."""
+
+
+def codecs_of(transfer_syntax_uid: str) -> tuple[str, ...]:
+    """Codecs that frames of a transfer syntax may need, by imagecodecs' names."""
+    return _CODECS[DECODERS[transfer_syntax_uid]]
+
+
+def has_codec(name: str) -> bool:
+    """Whether this build of imagecodecs holds a codec."""
+    return bool(getattr(imagecodecs, name.upper()).available)
+
+
+def codec_version(name: str) -> str:
+    """Library behind a codec of imagecodecs and its version, such as `openjpeg 2.5.4`."""
+    return str(getattr(imagecodecs, f"{name}_version")())
+
+
+LIBRARY = f"imagecodecs {imagecodecs.__version__}"
+"""The library that holds the codecs, and its version."""

@@ -1,0 +1,119 @@
+"""One way to ask any remote storage: obstore where it can, fsspec where it can't, retried, counted and checked."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol
+
+from xdicom.sources import filesystems, objectstores
+from xdicom.sources.counters import count, scheme_of
+from xdicom.sources.faults import ChangedError, retried
+from xdicom.sources.options import Options, options_for, prefix_of
+from xdicom.sources.source import Answer, Source
+
+_CLIENTS_KEPT = 256
+
+
+class Storage(Protocol):
+    """A way to read the objects of one place; its methods raise whatever the library behind it raises."""
+
+    def read(self, url: str, offset: int, length: int | None, stamp: str) -> Answer:
+        """Bytes from `offset` on, all of them when `length` is None; checked against `stamp` where that costs nothing."""
+
+    def describe(self, url: str) -> Source:
+        """Size and stamp of one object."""
+
+    def find(self, url: str) -> list[Source] | None:
+        """All objects at or below `url`; empty when there is none, None when this library can't list them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Storage of one place, with the options that it was opened with."""
+
+    storage: Storage
+    options: Options
+    scheme: str
+
+
+class _Clients:
+    """Clients of this process, the longest unused first."""
+
+    __slots__ = ("by_key", "lock")
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self.lock = threading.Lock()
+        self.by_key: OrderedDict[tuple[object, ...], Client] = OrderedDict()
+
+
+_clients = _Clients()
+
+
+def client_for(url: str) -> Client:
+    """Client of this process for `url`, which has no links; opened once for each place and set of options."""
+    options = options_for(url)
+    plain = objectstores.can_name(url)
+    key = (prefix_of(url), plain, options.key())
+    with _clients.lock:
+        if key in _clients.by_key:
+            _clients.by_key.move_to_end(key)
+            return _clients.by_key[key]
+    storage = objectstores.connect(url, options) if plain else None
+    client = Client(storage or filesystems.FileSystem(options), options, scheme_of(url))
+    with _clients.lock:
+        client = _clients.by_key.setdefault(key, client)
+        while len(_clients.by_key) > _CLIENTS_KEPT:
+            _clients.by_key.popitem(last=False)
+    return client
+
+
+def read(client: Client, url: str, offset: int, length: int | None, stamp: str) -> Answer:
+    """`length` bytes from `offset` on, or all; fewer only at the end of the object."""
+    if length is not None and length <= 0:
+        return Answer(b"")
+
+    def request() -> Answer:
+        size = 0
+        try:
+            answer = client.storage.read(url, offset, length, stamp)
+            size = len(answer.data)
+        finally:
+            count(client.scheme, size)
+        if stamp and answer.stamp and answer.stamp != stamp:
+            raise ChangedError(f"stamp was {stamp}, is {answer.stamp}")
+        return answer
+
+    answer = retried(request, url, client.options.redact)
+    return Answer(b"") if answer is None else answer
+
+
+def describe(client: Client, url: str) -> Source:
+    """Size and stamp of one object."""
+
+    def request() -> Source:
+        count(client.scheme, 0)
+        return client.storage.describe(url)
+
+    return retried(request, url, client.options.redact) or Source(url, 0, "")
+
+
+def find(client: Client, url: str) -> list[Source]:
+    """All objects at or below `url`."""
+
+    def request() -> list[Source]:
+        count(client.scheme, 0)
+        found = client.storage.find(url)
+        return filesystems.FileSystem(client.options).find(url) if found is None else found
+
+    return retried(request, url, client.options.redact) or []
+
+
+if hasattr(os, "register_at_fork"):
+    # A client must not outlive a fork: its threads and sockets belong to the parent.
+    os.register_at_fork(after_in_child=_clients.begin)

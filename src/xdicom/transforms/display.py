@@ -1,0 +1,128 @@
+"""Stored values to display values in one go: modality, VOI and presentation, with no array between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from xdicom.transforms.lookup import LookupTable, all_values, is_small_integer, native, take
+from xdicom.transforms.modality import rescale
+from xdicom.transforms.pieces import Scratch, part, pieces
+from xdicom.transforms.presentation import Output
+from xdicom.transforms.voi import LINEAR, WindowKernel
+
+Parameter = np.ndarray | float
+"""A number, or one per frame: an array that broadcasts against the pixels, with axes of length 1 for rows and columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How values become display values: all but the numbers that vary from frame to frame."""
+
+    modality_dtype: str
+    """Type of the modality values in between."""
+    arithmetic: str = "float64"
+    """Precision that the window is applied in, from `voi.window_arithmetic`."""
+    function: str = LINEAR
+    """VOI LUT Function: LINEAR, LINEAR_EXACT or SIGMOID."""
+    output: Output = field(default_factory=Output)
+    """Type, polarity and Presentation LUT of the display values."""
+    modality_table: LookupTable | None = None
+    """Modality LUT; it takes the place of slope and intercept."""
+    voi_table: LookupTable | None = None
+    """VOI LUT; it takes the place of a window."""
+
+
+def render(
+    values: np.ndarray, slope: Parameter, intercept: Parameter, center: Parameter, width: Parameter, *, rendering: Rendering
+) -> np.ndarray:
+    """Display values of stored values (PS3.3 C.11.1, C.11.2, C.11.6).
+
+    Where all parameters are plain numbers and `values` are integers of at most 16 bits, the whole pipeline is worked
+    out once per process for every value possible, and each pixel looks its result up. Either way leads to equal bits.
+
+    Parameters
+    ----------
+    values
+        Stored values of any shape; modality values with a slope of 1 and an intercept of 0.
+    slope, intercept
+        Rescale Slope and Intercept; not used where there is a Modality LUT.
+    center, width
+        The window [modality values]; not used where there is a VOI LUT.
+    rendering
+        Types, functions and tables.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape of `values`, of the type that `rendering.output` names.
+
+    Examples
+    --------
+    >>> stored = np.array([0, 824, 1064, 1264, 4095], np.uint16)
+    >>> render(stored, 1.0, -1024.0, 40.0, 400.0, rendering=Rendering("int16"))
+    array([  0,   0, 128, 255, 255], dtype=uint8)
+    """
+    if is_small_integer(values.dtype) and all(isinstance(number, float) for number in (slope, intercept, center, width)):
+        return take(_table(native(values.dtype), slope, intercept, center, width, rendering), values)  # type: ignore[arg-type]
+    return _render_pieces(values, slope, intercept, center, width, rendering)
+
+
+@lru_cache(maxsize=32)
+def _table(dtype: np.dtype[np.generic], slope: float, intercept: float, center: float, width: float, rendering: Rendering) -> np.ndarray:
+    """Display value of every value of `dtype`."""
+    table = _render_pieces(all_values(dtype), slope, intercept, center, width, rendering)
+    table.setflags(write=False)
+    return table
+
+
+def _render_pieces(
+    values: np.ndarray, slope: Parameter, intercept: Parameter, center: Parameter, width: Parameter, rendering: Rendering
+) -> np.ndarray:
+    output, presentation = rendering.output, rendering.output.presentation
+    out = np.empty(values.shape, output.dtype)
+    slopes, intercepts = np.asarray(slope), np.asarray(intercept)
+    dtype = np.dtype(rendering.modality_dtype)
+
+    def modality_values(index: tuple[slice, ...]) -> np.ndarray:
+        if rendering.modality_table is not None:
+            return rendering.modality_table.apply(values[index])
+        if isinstance(slope, float) and isinstance(intercept, float) and slope == 1 and intercept == 0 and dtype == values.dtype:
+            return values[index]
+        return rescale(values[index], part(slopes, index), part(intercepts, index), dtype=dtype)
+
+    if rendering.voi_table is not None:
+        table = rendering.voi_table
+        entries = output.entries(table.data, table.full_scale)
+        for index in pieces(values.shape):
+            modality = modality_values(index)
+            out[index] = _blacked(entries[table.positions(modality)], modality)
+        return out
+
+    arithmetic = np.dtype(rendering.arithmetic)
+    scratch = Scratch(arithmetic)
+    if presentation is None:
+        kernel = WindowKernel.make(center, width, rendering.function, output.limits, np.dtype(output.dtype), arithmetic)
+        for index in pieces(values.shape):
+            modality = modality_values(index)
+            kernel.write(out[index], scratch.copy(modality), index, may_be_missing=modality.dtype.kind == "f")
+        return out
+
+    last = len(presentation) - 1
+    kernel = WindowKernel.make(center, width, rendering.function, (0, last), np.dtype(np.uint16), arithmetic)
+    entries = output.entries(np.arange(last + 1), last)
+    for index in pieces(values.shape):
+        modality = modality_values(index)
+        positions = np.empty(modality.shape, np.uint16)
+        kernel.write(positions, scratch.copy(modality), index, may_be_missing=modality.dtype.kind == "f")
+        out[index] = _blacked(entries[positions], modality)
+    return out
+
+
+def _blacked(display: np.ndarray, modality: np.ndarray) -> np.ndarray:
+    """`display` with 0 (for floating-point display values NaN) where there is no modality value."""
+    if modality.dtype.kind == "f":
+        display[np.isnan(modality)] = 0 if display.dtype.kind == "u" else np.nan
+    return display

@@ -1,0 +1,56 @@
+"""What every test may ask for, and what none may leave behind."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The collection of real DICOM files; without it the test is skipped."""
+    named = os.environ.get("XDICOM_CORPUS")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not (folder / "MANIFEST.csv").is_file():
+        if named:
+            pytest.fail(f"XDICOM_CORPUS names {folder}, where no MANIFEST.csv lies")
+        pytest.skip("no collection of real DICOM files beside the checkout; XDICOM_CORPUS=FOLDER names one")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def testdata() -> Path:
+    """The example data that the tutorial and the README use."""
+    return ROOT / "testdata"
+
+
+@pytest.fixture(autouse=True)
+def _no_file_is_left_open() -> Iterator[None]:
+    """Fail a test after which more files are open than before (where /proc tells)."""
+    before = open_files()
+    yield
+    left = open_files() - before
+    if left:
+        pytest.fail(f"files left open: {', '.join(sorted(left))}")
+
+
+def open_files() -> Counter[str]:
+    """Regular files that this process holds open, and how often each; empty where /proc is missing."""
+    found: Counter[str] = Counter()
+    if not sys.platform.startswith("linux"):
+        return found
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            if stat.S_ISREG(os.stat(int(number)).st_mode):
+                found[os.readlink(f"/proc/self/fd/{number}")] += 1
+        except OSError:  # closed since it was listed, as the listing itself is
+            continue
+    return found

@@ -1,0 +1,116 @@
+"""Real files, taken apart by pydicom alone: how their frames are encoded, and the bytes of each."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pydicom
+
+from xdicom.model.encoding import PixelEncoding
+from xdicom.model.markers import frame_starts_by_marker
+from xdicom.pixels.decode import decode_frame
+
+ITEM = 0xFFFEE000
+KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One file's pixels, as they lie in it."""
+
+    encoding: PixelEncoding
+    frames: list[bytes]
+    photometric_interpretation: str
+
+    def decode(self) -> np.ndarray:
+        """Stored values of all frames, in one array if there are several."""
+        decoded = [decode_frame(data, self.encoding, number) for number, data in enumerate(self.frames, 1)]
+        return decoded[0] if len(decoded) == 1 else np.stack(decoded)
+
+
+def read_instance(path: Path) -> Instance | None:
+    """Encoding and frames of the file at `path`; None where it has no pixels."""
+    header = pydicom.dcmread(path, force=True)
+    keyword = next((word for word in KEYWORDS if word in header), None)
+    if keyword is None:
+        return None
+    encoding = encoding_of(header, keyword)
+    count = int(header.get("NumberOfFrames") or 1)
+    value = header[keyword].value
+    frames = fragments_by_frame(value, encoding, count) if encoding.is_encapsulated else native_frames(value, encoding, count)
+    return Instance(encoding, frames, str(header.get("PhotometricInterpretation", "")))
+
+
+def encoding_of(header: pydicom.Dataset, keyword: str = "PixelData") -> PixelEncoding:
+    """What the header says about its pixels."""
+    transfer_syntax_uid = str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2"))
+    bits_allocated = int(header.BitsAllocated)
+    return PixelEncoding(
+        transfer_syntax_uid=transfer_syntax_uid,
+        rows=int(header.Rows),
+        columns=int(header.Columns),
+        samples_per_pixel=int(header.get("SamplesPerPixel", 1)),
+        bits_allocated=bits_allocated,
+        bits_stored=int(header.get("BitsStored", bits_allocated)),
+        high_bit=int(header.get("HighBit", bits_allocated - 1)),
+        is_signed=bool(header.get("PixelRepresentation", 0)),
+        photometric_interpretation=str(header.get("PhotometricInterpretation", "MONOCHROME2")),
+        planar_configuration=int(header.get("PlanarConfiguration", 0) or 0),
+        pixel_keyword=keyword,
+        pixel_vr=str(header[keyword].VR),
+    )
+
+
+def native_frames(value: bytes, encoding: PixelEncoding, count: int) -> list[bytes]:
+    """Bytes of each native frame."""
+    spans = [encoding.native_span(number) for number in range(1, count + 1)]
+    return [value[offset : offset + length] for offset, length in spans]
+
+
+def items_of(value: bytes) -> Iterator[tuple[int, bytes]]:
+    """Offset and content of each item of an encapsulated value, the offset table among them."""
+    at = 0
+    while at + 8 <= len(value):
+        group, element, length = struct.unpack_from("<HHI", value, at)
+        if group << 16 | element != ITEM:
+            return
+        yield at, value[at + 8 : at + 8 + length]
+        at += 8 + length
+
+
+def fragments_by_frame(value: bytes, encoding: PixelEncoding, count: int) -> list[bytes]:
+    """Items of each frame, from the tag of its first to the end of its last; the offset table first, then markers."""
+    (_, table), *fragments = items_of(value)
+    first = 8 + len(table)
+    offsets = [at for at, _ in fragments]
+    if len(table) == 4 * count and count > 1:
+        starts = [first + offset for (offset,) in struct.iter_unpack("<I", table)]
+    elif count == 1:
+        starts = offsets[:1]
+    elif len(fragments) == count:
+        starts = offsets
+    else:
+        heads, tails = [data[:16] for _, data in fragments], [data[-16:] for _, data in fragments]
+        begins = frame_starts_by_marker(heads, tails, encoding.transfer_syntax_uid)
+        starts = [at for at, begin in zip(offsets, begins, strict=True) if begin]
+    end = fragments[-1][0] + 8 + len(fragments[-1][1])
+    return [value[start:stop] for start, stop in zip(starts, [*starts[1:], end], strict=True)]
+
+
+@cache
+def table(corpus: Path, name: str) -> dict[str, dict[str, str]]:
+    """Rows of one of the collection's tables, by path."""
+    with (corpus / name).open(newline="", encoding="utf-8") as file:
+        return {row["path"]: row for row in csv.DictReader(file)}
+
+
+def digest(array: np.ndarray) -> str:
+    """Digest of an array, as the collection's reference has it."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -1,0 +1,180 @@
+"""Palettes: plain, segmented, supplemental, and the eight of the standard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_palette_files
+
+from xdicom.transforms.lookup import LookupTable
+from xdicom.transforms.palette import Palette, apply_palette, apply_supplemental, expand_segments
+from xdicom.transforms.well_known_palettes import PALETTE_UIDS, well_known_palette
+
+
+def palette(red: list[int], green: list[int], blue: list[int], *, bits: int = 8, first: int = 0, alpha: list[int] | None = None) -> Palette:
+    dtype = np.uint8 if bits == 8 else np.uint16
+    tables = [LookupTable(first, np.array(entries, dtype), bits) for entries in (red, green, blue, alpha) if entries is not None]
+    return Palette(*tables)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", ">u2", "i4", "u4", "f4"])
+def test_each_value_takes_its_color_and_the_ends_serve_what_lies_beyond(dtype: str) -> None:
+    colors = palette([1, 2, 3], [10, 20, 30], [100, 101, 102], first=5)
+    values = np.array([[0, 5, 6], [7, 8, 100]], dtype)
+
+    out = apply_palette(values, colors)
+
+    assert out.shape == (2, 3, 3)
+    assert out.flags.c_contiguous
+    assert out[0].tolist() == [[1, 10, 100], [1, 10, 100], [2, 20, 101]]
+    assert out[1].tolist() == [[3, 30, 102]] * 3
+
+
+def test_a_first_value_below_0_is_met_by_signed_pixels() -> None:
+    colors = palette([7, 8, 9], [0, 0, 0], [0, 0, 0], first=-1)
+
+    assert apply_palette(np.array([-2, -1, 0, 1], np.int16), colors)[:, 0].tolist() == [7, 7, 8, 9]
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4, 5), (1, 300, 300)])
+def test_any_shape_gets_one_axis_more(shape: tuple[int, ...]) -> None:
+    values = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(np.uint8)
+    ramp = list(range(256))
+
+    out = apply_palette(values, palette(ramp, ramp[::-1], ramp))
+
+    assert out.shape == (*shape, 3)
+    assert np.array_equal(out[..., 0], values)
+    assert np.array_equal(out[..., 1], 255 - values)
+
+
+def test_alpha_becomes_a_fourth_sample() -> None:
+    out = apply_palette(np.array([0, 1], np.uint8), palette([1, 2], [3, 4], [5, 6], alpha=[0, 255]))
+
+    assert out.tolist() == [[1, 3, 5, 0], [2, 4, 6, 255]]
+
+
+def test_16_bit_entries_stay_16_bit() -> None:
+    colors = palette([0, 0x1234], [0, 255], [0, 65535], bits=16)
+
+    assert colors.dtype == np.uint16
+    assert apply_palette(np.array([1], np.uint8), colors).tolist() == [[0x1234, 255, 65535]]
+    assert apply_palette(np.array([1], np.uint8), colors, dtype=np.dtype(np.uint8)).tolist() == [[0x12, 0, 255]]
+
+
+@pytest.mark.parametrize("entries", [[0, 0x8080, 0xFFFF], [0, 0x8000, 0xFF00], [0, 0x80, 0xFF]], ids=["twice", "shifted", "low"])
+def test_8_bits_in_16_bit_words_are_8_bits(entries: list[int]) -> None:
+    colors = palette(entries, entries, [0, 0, 0], bits=16)
+
+    assert colors.dtype == np.uint8
+    assert colors.colors()[:, 0].tolist() == [0, 0x80, 0xFF]
+    assert colors.colors(np.dtype(np.uint16))[:, 0].tolist() == [0, 0x8080, 0xFFFF]
+
+
+def test_entries_of_other_sizes_are_stretched_to_full_scale() -> None:
+    tables = [LookupTable(0, np.array([0, 2048, 4095], np.uint16), bits=12)] * 3
+
+    assert Palette(*tables).colors(np.dtype(np.uint16))[:, 0].tolist() == [0, 32776, 65535]
+
+
+def test_tables_of_different_length_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 0\), \(3, 0\)"):
+        palette([0, 1], [0, 1], [0, 1, 2])
+
+
+def test_colors_are_8_or_16_bit() -> None:
+    with pytest.raises(ValueError, match="uint8 or uint16"):
+        palette([0], [0], [0]).colors(np.dtype(np.float32))
+
+
+def test_supplemental_palette_colors_only_what_it_maps() -> None:
+    tables = (LookupTable(100, np.array(entries, np.uint8), 8) for entries in ([255, 200], [0, 0], [0, 10]))
+    values = np.array([0, 99, 100, 101, 102], np.uint16)
+    gray = np.array([7, 8, 9, 10, 11], np.uint8)
+
+    out = apply_supplemental(values, gray, Palette(*tables, is_supplemental=True), dtype=np.dtype(np.uint8))
+
+    assert out.tolist() == [[7, 7, 7], [8, 8, 8], [255, 0, 0], [200, 0, 10], [200, 0, 10]]
+
+
+# --- segments -------------------------------------------------------------------------------------------------------
+
+
+def test_discrete_and_linear_segments() -> None:
+    data = np.array([0, 3, 10, 11, 12, 1, 4, 20], np.uint8)
+
+    assert expand_segments(data, 7).tolist() == [10, 11, 12, 14, 16, 18, 20]
+
+
+def test_linear_segments_fall_too_and_round_halves_to_even() -> None:
+    assert expand_segments(np.array([0, 1, 3, 1, 2, 0, 1, 2, 1], np.uint16), 5).tolist() == [3, 2, 0, 0, 1]
+
+
+def test_an_indirect_segment_of_8_bits_points_with_four_bytes() -> None:
+    data = np.array([0, 2, 5, 6, 1, 2, 10, 2, 2, 0, 0, 0, 0, 0], np.uint8)
+
+    assert expand_segments(data, 8).tolist() == [5, 6, 8, 10, 5, 6, 8, 10]
+
+
+def test_an_indirect_segment_of_16_bits_counts_bytes_and_puts_its_low_word_first() -> None:
+    data = np.array([0, 2, 500, 600, 1, 2, 1000, 2, 1, 8, 0], np.uint16)  # byte 8 is number 4: the linear segment
+
+    # the copied line starts from the entry before it, which is already where it ends
+    assert expand_segments(data, 6).tolist() == [500, 600, 800, 1000, 1000, 1000]
+
+
+def test_a_byte_of_padding_behind_the_last_segment_is_no_segment() -> None:
+    assert expand_segments(np.array([0, 1, 9, 0], np.uint8), 1).tolist() == [9]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "entries", "message"),
+    [
+        ([1, 2, 5], 2, "begins with a linear segment"),
+        ([3, 1, 5], 1, "opcode 3"),
+        ([0, 3, 5], 3, "end early"),
+        ([0, 1, 5], 2, "make 1 entries, its descriptor promises 2"),
+        ([0, 3, 5, 6, 7], 2, "more than the 2 entries"),
+        ([0, 1, 5, 2, 1, 3, 0, 0, 0], 9, "points at an indirect"),
+        ([0, 1, 5, 2, 1, 200, 0, 0, 0], 9, "end early"),
+        ([0, 1, 5, 2, 255, 0, 0, 0, 0], 20, "more than the 20|points at an indirect"),
+    ],
+)
+def test_damaged_segments_are_refused(numbers: list[int], entries: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expand_segments(np.array(numbers, np.uint8), entries)
+
+
+# --- the standard's palettes ----------------------------------------------------------------------------------------
+
+FILES = {str(dcmread(path).SOPInstanceUID): path for path in get_palette_files("*.dcm")}
+
+
+@pytest.mark.parametrize("label", PALETTE_UIDS)
+def test_well_known_palettes_equal_the_published_objects(label: str) -> None:
+    published = dcmread(FILES[PALETTE_UIDS[label]])
+    columns = []
+    for color in ("Red", "Green", "Blue"):
+        plain = published.get(f"{color}PaletteColorLookupTableData")
+        segmented = published.get(f"Segmented{color}PaletteColorLookupTableData")
+        columns.append(np.frombuffer(plain, np.uint8) if plain else expand_segments(np.frombuffer(segmented, np.uint8), 256))
+
+    assert str(published.ContentLabel).startswith(label)
+    assert np.array_equal(well_known_palette(label).colors(), np.stack(columns, axis=-1))
+
+
+@pytest.mark.parametrize("name", ["hot metal blue", "HOT_METAL_BLUE", "Hot-Metal-Blue", "1.2.840.10008.1.5.3"])
+def test_palettes_are_found_by_any_writing_of_their_name_and_by_uid(name: str) -> None:
+    assert well_known_palette(name) == well_known_palette("HOT_METAL_BLUE")
+
+
+def test_fall_is_red_to_yellow_and_winter_starts_blue() -> None:
+    assert well_known_palette("FALL").colors()[[0, 255]].tolist() == [[255, 255, 0], [255, 0, 0]]
+    assert well_known_palette("WINTER").colors()[0].tolist() == [0, 0, 255]
+    assert well_known_palette("1.2.840.10008.1.5.7") == well_known_palette("FALL")
+
+
+def test_an_unknown_palette_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(ValueError, match="JET.*HOT_IRON, PET, .*WINTER"):
+        well_known_palette("JET")

@@ -126,7 +126,9 @@ class RangeServer:
                     self._send(int(trouble), {}, b"in trouble", with_body=with_body)
                     return
                 if name.endswith("/") and any(other.startswith(name) for other in server.files):
-                    links = "".join(f'<a href="{other[len(name) :]}">{other}</a>' for other in sorted(server.files) if other.startswith(name))
+                    links = "".join(
+                        f'<a href="{other[len(name) :]}">{other}</a>' for other in sorted(server.files) if other.startswith(name)
+                    )
                     self._send(200, {"Content-Type": "text/html"}, f"<html>{links}</html>".encode(), with_body=with_body)
                     return
                 if data is None:

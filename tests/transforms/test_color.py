@@ -28,7 +28,7 @@ def studio_range(samples: np.ndarray) -> np.ndarray:
     ("name", "reference"),
     [("YBR_FULL", full_range), ("YBR_FULL_422", full_range), ("YBR_PARTIAL_422", studio_range), ("YBR_PARTIAL_420", studio_range)],
 )
-def test_levels_are_the_nearest_to_the_formula(name: str, reference) -> None:  # noqa: ANN001
+def test_levels_are_the_nearest_to_the_formula(name: str, reference) -> None:
     exact = reference(GRID)
 
     out = to_rgb(GRID, name)

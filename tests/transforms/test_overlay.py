@@ -33,7 +33,7 @@ def test_what_lies_outside_the_image_is_cut_off(origin: tuple[int, int], expecte
 
 
 def test_too_few_bits_are_refused_with_both_numbers() -> None:
-    with pytest.raises(ValueError, match="6002 has 8 bits.*needs 9"):
+    with pytest.raises(ValueError, match=r"6002 has 8 bits.*needs 9"):
         unpack_overlay(Overlay(0x6002, rows=3, columns=3, bits=b"\xff"))
 
 

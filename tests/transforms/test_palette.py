@@ -176,5 +176,5 @@ def test_fall_is_red_to_yellow_and_winter_starts_blue() -> None:
 
 
 def test_an_unknown_palette_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ValueError, match="JET.*HOT_IRON, PET, .*WINTER"):
+    with pytest.raises(ValueError, match=r"JET.*HOT_IRON, PET, .*WINTER"):
         well_known_palette("JET")

@@ -9,15 +9,21 @@ import pytest
 
 from xdicom.transforms.suv import SUV_UNITS, Uptake, body_size, decay_s, decayed_dose_bq, suv_factor
 
+
+def at(text: str) -> datetime:
+    """Date and time as headers have them: of no time zone."""
+    return datetime.fromisoformat(text)
+
+
 FDG = Uptake(
     weight_kg=70.0,
     size_m=1.75,
     sex="M",
     dose_bq=370e6,
     half_life_s=6586.2,
-    injection=datetime(2020, 1, 1, 9, 0),
-    series=datetime(2020, 1, 1, 10, 0),
-    acquisition=datetime(2020, 1, 1, 10, 5),
+    injection=at("2020-01-01 09:00"),
+    series=at("2020-01-01 10:00"),
+    acquisition=at("2020-01-01 10:05"),
     decay_correction="START",
 )
 
@@ -40,21 +46,21 @@ def test_none_counts_to_the_acquisition() -> None:
 
 
 def test_a_series_made_after_the_acquisition_does_not_tell_the_start() -> None:
-    later = replace(FDG, series=datetime(2020, 1, 3, 8, 0))
+    later = replace(FDG, series=at("2020-01-03 08:00"))
 
     assert decay_s(later) == 3900
-    assert decay_s(replace(later, private_scan_start=datetime(2020, 1, 1, 9, 30))) == 1800
+    assert decay_s(replace(later, private_scan_start=at("2020-01-01 09:30"))) == 1800
 
 
 def test_a_dose_before_midnight_belongs_to_the_day_before() -> None:
-    uptake = replace(FDG, injection=datetime(2020, 1, 1, 23, 30), series=datetime(2020, 1, 1, 0, 30), acquisition=None)
+    uptake = replace(FDG, injection=at("2020-01-01 23:30"), series=at("2020-01-01 00:30"), acquisition=None)
 
     assert decay_s(uptake) == 3600
 
 
 def test_a_dose_long_after_the_scan_is_refused() -> None:
     with pytest.raises(ValueError, match="more than a day after the scan"):
-        decay_s(replace(FDG, injection=datetime(2020, 1, 3)))
+        decay_s(replace(FDG, injection=at("2020-01-03 00:00")))
 
 
 @pytest.mark.parametrize(

@@ -113,14 +113,16 @@ _OVERLAY = """
 """Elements of the repeating groups 6000 to 601E (PS3.3 C.9.2)."""
 
 _PRIVATE = """
-0019 SIEMENS MR HEADER: 0A US MosaicImages, 0C IS DiffusionBValue, 0D CS DiffusionDirectionality, 0E FD DiffusionGradientDirection, 29 FD MosaicSliceTimes
-0029 SIEMENS CSA HEADER: 10 OB CsaImageHeader, 20 OB CsaSeriesHeader
+0019 SIEMENS MR HEADER: 0A US MosaicImages, 0C IS DiffusionBValue, 0D CS DiffusionDirectionality, 0E FD DiffusionGradientDirection
+0019 SIEMENS MR HEADER: 29 FD MosaicSliceTimes
 0043 GEMS_PARM_01: 2F SS ComplexImageKind, 39 IS DiffusionParameters
 0019 GEMS_ACQU_01: BB DS DiffusionX, BC DS DiffusionY, BD DS DiffusionZ
 2001 Philips Imaging DD 001: 03 FL DiffusionBValue, 04 CS DiffusionDirection, 08 IS PhaseNumber
-2005 Philips MR Imaging DD 001: 0D FL ScaleIntercept, 0E FL ScaleSlope, 11 CS ComplexImageKind, A0 FL DynamicTime, B0 FL DiffusionRL, B1 FL DiffusionAP, B2 FL DiffusionFH
-2005 Philips MR Imaging DD 005: 0F SQ FrameHeader, 12 IS DiffusionBValueNumber, 13 IS GradientOrientationNumber, 29 CS LabelType
-0065 Image Private Header: 09 FD DiffusionBValueActual, 0A FD DiffusionBValue, 37 FD DiffusionGradientDirection, 50 DS GridSlices, 51 SQ GridSliceSequence
+2005 Philips MR Imaging DD 001: 0D FL ScaleIntercept, 0E FL ScaleSlope, 11 CS ComplexImageKind, A0 FL DynamicTime
+2005 Philips MR Imaging DD 001: B0 FL DiffusionRL, B1 FL DiffusionAP, B2 FL DiffusionFH
+2005 Philips MR Imaging DD 005: 12 IS DiffusionBValueNumber, 13 IS GradientOrientationNumber, 29 CS LabelType
+0065 Image Private Header: 09 FD DiffusionBValueActual, 0A FD DiffusionBValue, 37 FD DiffusionGradientDirection, 50 DS GridSlices
+0065 Image Private Header: 51 SQ GridSliceSequence
 7053 Philips PET Private Group: 00 DS SuvScaleFactor, 09 DS ActivityConcentrationScaleFactor
 """
 """Vendors' elements: group and private creator, then low byte of the element, VR and a name of ours (PS3.5 7.8.1)."""
@@ -163,6 +165,9 @@ PRIVATE: dict[tuple[int, str, int], tuple[str, str]] = _parse_private()
 
 PRIVATE_GROUPS = frozenset(group for group, _, _ in PRIVATE)
 """Groups in which vendors' elements are looked for."""
+
+PRIVATE_PLACES = frozenset(group << 16 | low for group, _, low in PRIVATE)
+"""Group and low byte of those elements, whichever block they are in."""
 
 TAGS: dict[str, int] = {keyword: tag for tag, (_, keyword) in PUBLIC.items()}
 """Tag of each public element that is read, by keyword."""

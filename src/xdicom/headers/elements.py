@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
-from xdicom.headers.dictionary import OVERLAYS, PUBLIC
+from xdicom.headers.dictionary import OVERLAYS, PRIVATE_GROUPS, PRIVATE_PLACES, PUBLIC
 
 Fetch = Callable[[int, int], bytes]
 """`fetch(offset, length)`: bytes of the source, fewer only where it ends."""
@@ -66,6 +66,11 @@ def vr_in_implicit(tag: int, is_signed: bool) -> str:
     return "OW" if vr in ("US|OW", "OB|OW") else vr
 
 
+def is_private_wanted(group: int, element: int) -> bool:
+    """Whether an element is a private creator, or may be one of the vendors' elements that are read (PS3.5 7.8.1)."""
+    return group in PRIVATE_GROUPS and (element <= 0xFF or group << 16 | element & 0xFF in PRIVATE_PLACES)
+
+
 class Window:
     """A window on the bytes of a source that moves forward as the walk asks for more."""
 
@@ -79,11 +84,14 @@ class Window:
             return place
         if self.size >= 0 and offset + length > self.size:
             return -1
-        self.data, self.base = self.fetch(offset, max(length + 4096, 16384)), offset
-        return 0 if len(self.data) >= length else -1
+        data = self.fetch(offset, max(length + 4096, 16384))
+        if len(data) < length:
+            return -1
+        self.data, self.base = data, offset
+        return 0
 
 
-def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int], private_groups: Container[int] = ()) -> Walk:
+def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int]) -> Walk:
     """Wanted values at the top level of a data set, and where its pixel data lies.
 
     The walk ends at the pixel data, at the end of the source, or raises where it can't vouch for what it reads.
@@ -126,7 +134,7 @@ def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int], pri
         if length == UNDEFINED_LENGTH:
             inner = syntax if vr == "SQ" or vr_bytes == b"" else Syntax(is_implicit=True)
             end, after = end_of_sequence(window, value, inner)
-            if tag in wanted or group in private_groups:
+            if tag in wanted or (group & 1 and is_private_wanted(group, element)):
                 place = window.need(value, end - value)
                 # UN of undefined length is a sequence in implicit VR little endian (PS3.5 6.2.2 note 2)
                 kind = "SQ" if inner is syntax else "SQ implicit"
@@ -134,7 +142,7 @@ def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int], pri
             offset = after
             continue
         offset = value + length
-        if tag in wanted or (group in private_groups and length <= 1 << 20):
+        if tag in wanted or (group & 1 and is_private_wanted(group, element)):
             place = window.need(value, length)
             if place < 0:
                 break

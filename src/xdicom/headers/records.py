@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from xdicom.errors import NotDicomError, PixelDataError, UnsupportedEncodingError
-from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PRIVATE_GROUPS, PUBLIC, TAGS, to_snake_case
-from xdicom.headers.elements import LONG_VRS, SHORT_VRS, Fetch, Syntax, UncertainHeaderError, Walk, Window, walk
+from xdicom.headers.csa import parse_csa
+from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS, to_snake_case
+from xdicom.headers.elements import LONG_VRS, PIXEL_TAGS, SHORT_VRS, Fetch, Syntax, UncertainHeaderError, Walk, Window, is_private_wanted, walk
 from xdicom.headers.functional_groups import FrameColumns, per_frame_columns, shared_values
 from xdicom.headers.spans import Spans, encapsulated_spans, native_spans
 from xdicom.headers.values import RawValue
@@ -33,6 +34,9 @@ _META = frozenset(tag for tag in PUBLIC if tag >> 16 == 2)
 _LAZY = {TAGS["PixelData"], TAGS["FloatPixelData"], TAGS["DoubleFloatPixelData"], TAGS["ICCProfile"], TAGS["IconImageSequence"]}
 WANTED = frozenset(PUBLIC) - _LAZY | frozenset(tag for tag in OVERLAYS if tag & 0xFFFF != 0x3000)
 _SHARED, _PER_FRAME = TAGS["SharedFunctionalGroupsSequence"], TAGS["PerFrameFunctionalGroupsSequence"]
+_IMAGE_TYPE = TAGS["ImageType"]
+_CSA_HEADERS = frozenset(0x00290010 | block << 8 for block in range(0x10, 0x100))
+"""Siemens' CSA image header, (0029,xx10), in any block."""
 _VENDORS = {"SIEMENS": "siemens", "GEMS": "ge", "Philips": "philips", "Image": "uih"}
 PRIVATE_NAMES = {key: f"{_VENDORS[key[1].split('_')[0].split()[0]]}_{to_snake_case(name)}" for key, (_, name) in PRIVATE.items()}
 """Column name of each vendor's element."""
@@ -104,8 +108,11 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
     syntax = _data_set_syntax(head, start, uid, notes)
     window = Window(head, fetch, size)
     parser = "walk"
+    csa: dict[int, tuple[str, bytes]] = {}
     try:
-        walked = walk(window, start, syntax, WANTED, PRIVATE_GROUPS)
+        walked = walk(window, start, syntax, WANTED)
+        if b"MOSAIC" in walked.values.get(_IMAGE_TYPE, ("", b""))[1]:
+            csa = walk(Window(head, fetch, size), start, syntax, _CSA_HEADERS).values
     except UncertainHeaderError as doubt:
         notes.append(f"read by pydicom: {doubt}")
         parser = "pydicom"
@@ -114,6 +121,7 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
     if not uid:
         uid = EXPLICIT_BIG_ENDIAN if syntax.is_big_endian else IMPLICIT_LITTLE_ENDIAN if syntax.is_implicit else EXPLICIT_LITTLE_ENDIAN
     values = _named(walked.values, syntax)
+    _add_csa(values, csa)
     for tag, raw in meta.items():
         values.setdefault(NAMES[tag], RawKey("UI", raw, False, False))
     header = Header(values, transfer_syntax_uid=uid, walked=walked, parser=parser, notes=notes)
@@ -294,6 +302,17 @@ def _named(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[str, Ra
     return named
 
 
+def _add_csa(values: dict[str, RawKey], headers: dict[int, tuple[str, bytes]]) -> None:
+    """What a Siemens mosaic says in its CSA image header: where the slices go, and their number where no element has it."""
+    for _, data in headers.values():
+        csa = parse_csa(data)
+        count, normal = csa.get("NumberOfImagesInMosaic", ()), csa.get("SliceNormalVector", ())
+        if count:
+            values.setdefault("siemens_mosaic_images", RawKey("IS", count[0].encode("latin_1"), False, False))
+        if len(normal) == 3:
+            values["siemens_slice_normal"] = RawKey("DS", "\\".join(normal).encode("latin_1"), False, False)
+
+
 def _conventional_creator(group: int, low: int, manufacturer: str) -> str | None:
     """Creator of an element whose creator was removed, where the manufacturer agrees with it."""
     for key, name in PRIVATE_NAMES.items():
@@ -309,8 +328,6 @@ def _walk_with_pydicom(fetch: Fetch, size: int) -> tuple[Walk, Syntax, str]:
     from pydicom.filebase import DicomBytesIO  # noqa: PLC0415
     from pydicom.filewriter import write_sequence  # noqa: PLC0415
 
-    from xdicom.headers.elements import PIXEL_TAGS  # noqa: PLC0415
-
     try:
         ds = dcmread(io.BytesIO(fetch(0, size if size >= 0 else 1 << 30)), force=True)
         is_implicit, is_little = ds.original_encoding
@@ -322,7 +339,7 @@ def _walk_with_pydicom(fetch: Fetch, size: int) -> tuple[Walk, Syntax, str]:
                 found.pixel_keyword, found.pixel_vr, found.pixel_offset = PIXEL_TAGS[number], raw.VR or "OW", raw.value_tell
                 found.pixel_length = -1 if raw.length == 0xFFFFFFFF else raw.length
                 break
-            if number not in WANTED and not (tag.group in PRIVATE_GROUPS):
+            if number not in WANTED and not (tag.group & 1 and is_private_wanted(tag.group, tag.element)):
                 continue
             if isinstance(raw, RawDataElement):
                 vr = raw.VR or PUBLIC.get(number, ("UN",))[0].split("|")[0]

@@ -32,6 +32,8 @@ class FrameRefs:
 
     urls: tuple[str, ...]
     """Sources that the frames lie in."""
+    stamps: tuple[str, ...]
+    """Change marker of each source when it was scanned, empty where unknown."""
     encodings: tuple[PixelEncoding, ...]
     """Encodings that the frames have."""
     source: np.ndarray
@@ -55,6 +57,7 @@ class FrameRefs:
         used_encodings, encoding = np.unique(encoding, return_inverse=True)
         return FrameRefs(
             urls=tuple(self.urls[i] for i in used_sources),
+            stamps=tuple(self.stamps[i] for i in used_sources),
             encodings=tuple(self.encodings[i] for i in used_encodings),
             source=source.astype(np.int32),
             encoding=encoding.astype(np.int16),
@@ -159,6 +162,7 @@ class FrameTable:
         table = self.instances
         return FrameRefs(
             urls=table.urls,
+            stamps=table.stamps,
             encodings=table.encodings,
             source=self.instance,
             encoding=table.encoding[self.instance],

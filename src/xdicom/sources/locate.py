@@ -166,7 +166,9 @@ def _describe_chain(url: str, options: Mapping[str, object]) -> Source:
 def _locate_in_archive(pattern: str, outer: str, options: Mapping[str, object]) -> list[Source]:
     """Members of an archive whose name, or a folder above it, matches `pattern`; all for an empty one."""
     of_scheme = options.get(urlsplit(outer).scheme)
-    if _URL.match(outer) and not outer.startswith("file://"):
+    if split_chain(outer)[0]:
+        archive = _describe_chain(outer, options)
+    elif _URL.match(outer) and not outer.startswith("file://"):
         own = of_scheme if isinstance(of_scheme, Mapping) else options
         (archive,) = _locate_remote(outer, own, is_one_of_many=False, expand=False)
     else:

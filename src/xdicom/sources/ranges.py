@@ -311,9 +311,9 @@ def _inflated(url: str, link: Inflate, outer: str, stamp: str) -> memoryview:
 def _mark_of(url: str) -> str:
     """State of what lies at `url`, which has no links."""
     if is_local(url):
-        return "-".join(map(str, _local_state(url)))
+        return _local_state(url)[1]
     source = remote.describe(remote.client_for(url), url)
-    return f"{source.size}-{source.stamp}"
+    return source.stamp or str(source.size)
 
 
 def _local_state(path: str) -> tuple[int, str]:

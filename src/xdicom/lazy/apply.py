@@ -1,0 +1,110 @@
+"""A numpy function over an array: at once over numpy arrays, block by block over dask arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dask.array as da
+import numpy as np
+from dask.base import tokenize
+from dask.blockwise import BlockwiseDep, blockwise
+from dask.highlevelgraph import HighLevelGraph
+
+Parameter = np.ndarray | float
+"""A number for all blocks, or an array that broadcasts against the whole array, with axes of length 1 for rows and columns."""
+
+
+def apply(
+    function: Callable[..., np.ndarray],
+    array: np.ndarray | da.Array,
+    *parameters: Parameter,
+    dtype: np.dtype[np.generic],
+    new_axis: int | None = None,
+) -> np.ndarray | da.Array:
+    """`function(array, *parameters)`, lazily where `array` is lazy.
+
+    A lazy result has one task per block, which fuses with the task that makes the block. `function` must treat every
+    element by itself, so that any chunking leads to one result.
+
+    Parameters
+    ----------
+    function
+        Takes a numpy array and its part of each parameter; gives an array of the same shape, or of one axis more at the
+        end. It is sent to workers: a function of a module, or a `functools.partial` of one with small values.
+    array
+        Numbers of any shape.
+    parameters
+        Numbers, or numpy arrays with as many axes as `array`, each of the array's length or of length 1.
+    dtype
+        Type of the result.
+    new_axis
+        Length of the axis that the result has at its end and `array` has not.
+    Raises
+    ------
+    ValueError
+        When a parameter does not fit the shape of `array`.
+
+    Examples
+    --------
+    >>> numbers = da.arange(6, chunks=2)
+    >>> apply(np.multiply, numbers, np.arange(6.0), dtype=np.dtype(float)).compute()
+    array([ 0.,  1.,  4.,  9., 16., 25.])
+    """
+    for parameter in parameters:
+        if isinstance(parameter, np.ndarray):
+            _check_fits(parameter, array.shape)
+    if not isinstance(array, da.Array):
+        return function(np.asarray(array), *parameters)
+    new = () if new_axis is None else (new_axis,)
+    lazy_parameters = [_along(parameter, array) if isinstance(parameter, np.ndarray) else parameter for parameter in parameters]
+    name = getattr(function, "func", function).__name__
+    out: da.Array = da.map_blocks(
+        function,
+        array,
+        *lazy_parameters,
+        dtype=dtype,
+        meta=np.empty((0,) * (array.ndim + len(new)), dtype),
+        name=f"{name}-{tokenize(function, array.name, parameters, dtype, new_axis)}",
+        chunks=(*array.chunks, *((n,) for n in new)),
+        new_axis=[array.ndim] if new else None,
+    )
+    return out
+
+
+def _check_fits(parameter: np.ndarray, shape: tuple[int, ...]) -> None:
+    if parameter.ndim != len(shape) or any(n not in (1, whole) for n, whole in zip(parameter.shape, shape, strict=True)):
+        raise ValueError(f"a parameter of shape {parameter.shape} does not belong to an array of shape {shape}")
+
+
+def _along(parameter: np.ndarray, array: da.Array) -> da.Array:
+    """`parameter` in chunks that lie beside those of `array`."""
+    chunks = tuple((1,) if n == 1 and whole != 1 else c for n, whole, c in zip(parameter.shape, array.shape, array.chunks, strict=True))
+    return _values_to_dask(parameter, chunks)
+
+
+@dataclass(frozen=True)
+class _Parts(BlockwiseDep):
+    """The part of an array that each block has, cut when it is asked for."""
+
+    values: np.ndarray
+    starts: tuple[tuple[int, ...], ...]
+    numblocks: tuple[int, ...]
+    produces_tasks: bool = False
+
+    def __getitem__(self, idx: tuple[int, ...]) -> np.ndarray:
+        return self.values[tuple(slice(s[i], s[i + 1]) for s, i in zip(self.starts, idx, strict=True))].copy()
+
+
+def _values_to_dask(values: np.ndarray, chunks: tuple[tuple[int, ...], ...]) -> da.Array:
+    """`values` as a dask array that is one layer, whatever its number of chunks."""
+    name = f"parameter-{tokenize(values, chunks)}"
+    starts = tuple((0, *np.cumsum(c).tolist()) for c in chunks)
+    axes = tuple(range(values.ndim))
+    parts = _Parts(values, starts, tuple(len(c) for c in chunks))
+    layer = blockwise(_itself, name, axes, parts, axes, numblocks={})
+    return da.Array(HighLevelGraph.from_collections(name, layer), name, chunks, dtype=values.dtype)
+
+
+def _itself(part: np.ndarray) -> np.ndarray:
+    return part

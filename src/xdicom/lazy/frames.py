@@ -1,0 +1,233 @@
+"""Frames in their places to a dask array of stored values: one decode task for each chunk of frames."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dask.array as da
+import numpy as np
+from dask.array.core import normalize_chunks
+
+from xdicom.errors import PixelDataError, UnsupportedEncodingError
+from xdicom.lazy.cells import from_cells
+from xdicom.model.frames import FrameRefs
+from xdicom.model.grid import FrameGrid
+from xdicom.pixels.decode import decode_frame, reads_in_place, settle
+from xdicom.pixels.support import check_supported
+from xdicom.sources.ranges import read_into, read_ranges
+
+ChunkSpec = Mapping[str, int | str | tuple[int, ...]] | int | str | None
+"""What a person may say of chunks: frames per task by dimension, for all of them, `"auto"`, or None for one a task."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameBlock:
+    """The frames of one task: all that a worker is given."""
+
+    refs: FrameRefs
+    """Where they lie and how they are encoded."""
+    shape: tuple[int, ...]
+    """Shape of the block: the grid's own dimensions and those of a plane."""
+    dtype: np.dtype[np.generic]
+    """Type of the stored values."""
+    cell: np.ndarray
+    """Row of `refs` for each cell in C order, -1 for a cell that is zero by definition; int32, shape `(cells,)`."""
+    tile: np.ndarray | None = None
+    """Tile of the frame for each cell, where frames hold several planes; int32, shape `(cells,)`."""
+    tile_columns: int = 1
+    """Tiles in a row of a frame."""
+
+
+def frames_to_dask(grid: FrameGrid, chunks: ChunkSpec = None) -> da.Array:
+    """Stored values of the frames of `grid`, each in its place.
+
+    Parameters
+    ----------
+    grid
+        Frames in their places.
+    chunks
+        Frames in one task: by dimension, one number for all dimensions across frames, or `"auto"` (tasks of about
+        dask's `array.chunk-size`). Without it one frame a task; planes that are tiles of one frame stay together.
+
+    Returns
+    -------
+    dask.array.Array
+        Shape `grid.shape`, type of the encoding in native byte order, both known before anything is read.
+
+    Raises
+    ------
+    UnsupportedEncodingError
+        If an encoding of the frames is not read.
+    ValueError
+        If `chunks` names another dimension or divides a plane.
+    """
+    for encoding in grid.frames.instances.encodings:
+        check_supported(encoding)
+    lengths = _chunk_lengths(grid, chunks)
+    return from_cells(
+        read_block, GridCells(grid), lengths, grid.frame_shape, np.dtype(grid.encoding.dtype), name="stored_values", token=_fingerprint(grid)
+    )
+
+
+class GridCells:
+    """Frames of a grid, of which blocks are cut."""
+
+    def __init__(self, grid: FrameGrid) -> None:
+        self.refs = grid.frames.refs()
+        self.rows = grid.rows
+        self.tiles = grid.tiles
+        self.frame_shape = grid.frame_shape
+        self.dtype = np.dtype(grid.encoding.dtype)
+
+    def block(self, place: tuple[slice, ...]) -> FrameBlock:
+        """The frames of the block at `place`."""
+        rows = self.rows[place[: self.rows.ndim]]
+        flat = rows.reshape(-1)
+        if len(flat) == 1 and flat[0] >= 0:
+            used, cell = flat, np.zeros(1, np.int32)
+        else:
+            used, cell = np.unique(flat, return_inverse=True)
+            cell = cell.reshape(-1).astype(np.int32)
+            if used[0] < 0:
+                used, cell = used[1:], cell - 1
+        tile = None if self.tiles is None else self.tiles.tile[place[: self.rows.ndim]].reshape(-1)
+        columns = 1 if self.tiles is None else self.tiles.columns
+        return FrameBlock(self.refs.take(used), (*rows.shape, *self.frame_shape), self.dtype, cell, tile, columns)
+
+
+def read_block(block: FrameBlock) -> np.ndarray:
+    """Stored values of the frames of one task, shape `block.shape`.
+
+    Raises
+    ------
+    PixelDataError
+        If a frame is truncated or damaged; the message says which, and where it lies.
+    SourceError
+        If storage does not answer, or a source changed since it was scanned.
+    """
+    refs, cells = block.refs, len(block.cell)
+    plane_shape = block.shape[len(block.shape) - _plane_dimensions(block) :]
+    if block.tile is None and cells == len(refs) == 1:
+        return _read_one(refs, 0).reshape(block.shape)
+    if block.tile is None:
+        out = np.empty((cells, *plane_shape), block.dtype)
+        missing = block.cell < 0
+        if missing.any():
+            out[missing] = 0
+        target = np.empty(len(refs), np.int64)
+        target[block.cell[~missing]] = np.flatnonzero(~missing)
+        _read_into_places(refs, out, target)
+        return out.reshape(block.shape)
+    whole = np.stack([_read_one(refs, i) for i in range(len(refs))])
+    rows, columns = plane_shape[:2]
+    out = np.empty((cells, *plane_shape), block.dtype)
+    for place, (frame, tile) in enumerate(zip(block.cell.tolist(), block.tile.tolist(), strict=True)):
+        top, left = tile // block.tile_columns * rows, tile % block.tile_columns * columns
+        out[place] = whole[frame, top : top + rows, left : left + columns]
+    return out.reshape(block.shape)
+
+
+def _plane_dimensions(block: FrameBlock) -> int:
+    samples = block.refs.encodings[0].samples_per_pixel if block.refs.encodings else 1
+    return 2 if samples == 1 else 3
+
+
+def _read_one(refs: FrameRefs, i: int) -> np.ndarray:
+    encoding = refs.encodings[refs.encoding[i]]
+    if reads_in_place(encoding):
+        out = np.empty((1, *encoding.frame_shape), encoding.dtype)
+        _read_native(refs, out, np.array([i]), np.zeros(1, np.int64))
+        return out[0]
+    url = refs.urls[refs.source[i]]
+    (data,) = read_ranges(url, refs.offset[i : i + 1], refs.length[i : i + 1], stamp=refs.stamps[refs.source[i]])
+    return _decode(data, refs, i)
+
+
+def _decode(data: bytes, refs: FrameRefs, i: int) -> np.ndarray:
+    url, encoding, number = refs.urls[refs.source[i]], refs.encodings[refs.encoding[i]], int(refs.frame_number[i])
+    if not data:
+        raise PixelDataError(f"frame {number} of {url}: no byte of it is there; the source was cut short or declares too many frames")
+    try:
+        return decode_frame(data, encoding, number)
+    except PixelDataError as error:
+        raise PixelDataError(f"{error} (in {url})") from error
+    except UnsupportedEncodingError as error:
+        raise UnsupportedEncodingError(f"{error} (in {url})") from error
+
+
+def _read_into_places(refs: FrameRefs, out: np.ndarray, target: np.ndarray) -> None:
+    """Read every frame of `refs` into its row of `out`."""
+    in_place = np.array([reads_in_place(encoding) for encoding in refs.encodings], bool)[refs.encoding]
+    native = np.flatnonzero(in_place)
+    if len(native):
+        _read_native(refs, out, native, target[native])
+    others = np.flatnonzero(~in_place)
+    for source in np.unique(refs.source[others]):
+        frames = others[refs.source[others] == source]
+        datas = read_ranges(refs.urls[source], refs.offset[frames], refs.length[frames], stamp=refs.stamps[source])
+        for i, data in zip(frames.tolist(), datas, strict=True):
+            out[target[i]] = _decode(data, refs, i)
+
+
+def _read_native(refs: FrameRefs, out: np.ndarray, frames: np.ndarray, target: np.ndarray) -> None:
+    """Read native frames straight to their place; frames that follow each other in source and array are one read."""
+    source, offset = refs.source[frames], refs.offset[frames]
+    size = out[0].nbytes
+    follows = (np.diff(source) == 0) & (np.diff(offset) == size) & (np.diff(target) == 1)
+    starts = np.concatenate([[0], np.flatnonzero(~follows) + 1, [len(frames)]])
+    for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        part = out[target[first] : target[first] + last - first]
+        url = refs.urls[source[first]]
+        got = read_into(url, int(offset[first]), part, stamp=refs.stamps[source[first]])
+        if got < part.nbytes:
+            whole = got // size
+            number = int(refs.frame_number[frames[first + whole]])
+            raise PixelDataError(f"frame {number}: it should have {size} bytes, {got - whole * size} are there: the source is cut short (in {url})")
+        encoding = refs.encodings[refs.encoding[frames[first]]]
+        settle(part, encoding)
+
+
+def _chunk_lengths(grid: FrameGrid, chunks: ChunkSpec) -> tuple[tuple[int, ...], ...]:
+    """Lengths of the blocks along the dimensions across frames."""
+    names = tuple(axis.name for axis in grid.axes)
+    shape = grid.rows.shape
+    if not names:
+        return ()
+    default = [1] * len(names)
+    if grid.tiles is not None:
+        default[-1] = shape[-1]
+    inner = dict(zip(grid.dims[len(names) :], grid.frame_shape, strict=True))
+    if chunks is None:
+        wanted: list[int | str | tuple[int, ...]] = list(default)
+    elif isinstance(chunks, Mapping):
+        unknown = [name for name in chunks if name not in grid.dims]
+        if unknown:
+            raise ValueError(f"chunks names {', '.join(map(repr, unknown))}; the dimensions are {', '.join(grid.dims)}")
+        divided = [name for name, size in inner.items() if name in chunks and chunks[name] not in (-1, size, (size,), None, "auto")]
+        if divided:
+            raise ValueError(f"chunks divides {', '.join(divided)}, but a frame is decoded as a whole; call .chunk() on the result")
+        wanted = [chunks.get(name, default[i]) for i, name in enumerate(names)]
+    elif isinstance(chunks, int | str):
+        wanted = [chunks] * len(names)
+    else:
+        raise ValueError(f"chunks must be a mapping from dimension to frames, a number, 'auto' or None, not {type(chunks).__name__}")
+    if "auto" in wanted:
+        whole = normalize_chunks((*wanted, *grid.frame_shape), shape=grid.shape, dtype=grid.encoding.dtype)
+        return tuple(tuple(map(int, sizes)) for sizes in whole[: len(names)])
+    return tuple(tuple(map(int, sizes)) for sizes in normalize_chunks(tuple(wanted), shape=shape))
+
+
+def _fingerprint(grid: FrameGrid) -> str:
+    """What tells the array of `grid` from any other: sources, places and encodings, no credentials."""
+    refs = grid.frames.refs()
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update("\n".join((*refs.urls, "", *refs.stamps, *map(repr, refs.encodings))).encode("utf-8", "surrogatepass"))
+    for array in (refs.source, refs.encoding, refs.offset, refs.length, refs.frame_number, grid.rows):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    if grid.tiles is not None:
+        digest.update(np.ascontiguousarray(grid.tiles.tile).tobytes() + repr((grid.tiles.rows, grid.tiles.columns)).encode())
+    return digest.hexdigest()
+
+

@@ -20,6 +20,16 @@ import pytest
 from xdicom.sources import counters, faults, inflated, options, remote
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A server that says nothing when its clients break off."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Tests see what the client makes of it."""
+
+
 class RangeServer:
     """Serves `files` by name on 127.0.0.1, and does to a request what `trouble` says.
 
@@ -38,8 +48,7 @@ class RangeServer:
         self.sends_etags = True
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
+        self._http = QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
@@ -171,6 +180,10 @@ class RangeServer:
                     self.wfile.write(body)
 
         return Handler
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "s3: needs an S3 server, which moto is; skipped without it")
 
 
 @pytest.fixture

@@ -153,15 +153,20 @@ def test_scattered_ranges_move_little_more_than_their_bytes(web: Any, url: str) 
     assert statistics().bytes <= 1.5 * 1000 * len(offsets)
 
 
+def tries_of(library: str, trouble: str) -> int:
+    """Requests that one try makes: aiohttp itself repeats one whose connection broke before any answer."""
+    return 2 if (library, trouble) == ("fsspec", "reset") else 1
+
+
 @pytest.mark.parametrize("trouble", ["503", "500", "429", "408", "reset", "truncated", "short"])
-def test_a_failure_that_may_pass_is_tried_again(web: Any, url: str, trouble: str) -> None:
+def test_a_failure_that_may_pass_is_tried_again(web: Any, url: str, library: str, trouble: str) -> None:
     web.fail_first(trouble, times=2)
 
     data = read_range(url, 10, 5000)
 
     assert data == DATA[10:5010]
     assert len(web.requests) == 3
-    assert statistics().retries == 2
+    assert statistics().retries == 2 // tries_of(library, trouble)
 
 
 def test_a_server_that_hangs_is_asked_again(web: Any, url: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,13 +185,13 @@ def test_a_server_that_hangs_is_asked_again(web: Any, url: str, library: str, mo
 
 
 @pytest.mark.parametrize("trouble", ["503", "reset", "truncated"])
-def test_tries_are_limited_and_the_error_says_that_another_may_help(web: Any, url: str, trouble: str) -> None:
+def test_tries_are_limited_and_the_error_says_that_another_may_help(web: Any, url: str, library: str, trouble: str) -> None:
     web.trouble = lambda method, name, earlier: trouble
 
     with pytest.raises(SourceError, match=f"did not answer in {faults.TRIES} tries .* Another try later may help"):
         read_range(url, 10, 5000)
 
-    assert len(web.requests) == faults.TRIES
+    assert len(web.requests) == faults.TRIES * tries_of(library, trouble)
 
 
 @pytest.mark.parametrize(

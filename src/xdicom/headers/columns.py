@@ -53,6 +53,7 @@ def seconds_since_1970(text: str) -> float:
     return whole + float(fraction or 0)
 
 
+_LARGEST_WHOLE = 2.0**53
 _CLOCKS = {"TM": seconds_of_day, "DA": days_since_1970, "DT": seconds_since_1970}
 
 
@@ -62,17 +63,16 @@ def parse_values(vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_en
     Dates, times and date-times become numbers: days since 1970, seconds of the day, seconds since 1970.
     """
     if vr in _RAW_VRS:
-        values = np.empty(len(raws), object)
-        kind, implicit = ("SQ", True) if vr == "SQ implicit" else (vr, is_implicit)
-        values[:] = [RawValue(kind, raw, implicit, is_big_endian and vr != "SQ implicit") for raw in raws]
-        return "raw", values
+        return "raw", _raw_values(vr, raws, is_implicit, is_big_endian)
     if vr in _CLOCKS:
         parse = _CLOCKS[vr]
         return "number", np.array([[parse(raw.decode("latin_1").split("\\")[0])] for raw in raws], np.float64).reshape(len(raws), 1)
     if vr in _BINARY:
         return "number", _binary_rows(vr, raws, is_big_endian)
     if vr in ("DS", "IS"):
-        return "number", _text_rows(vr, raws)
+        rows = _text_rows(vr, raws)
+        is_whole = vr == "IS" and bool(np.isfinite(rows).all()) and bool((np.abs(rows) < _LARGEST_WHOLE).all()) and bool((rows % 1 == 0).all())
+        return "number", rows.astype(np.int64) if is_whole else rows
     values = np.empty(len(raws), object)
     if vr in ("CS", "UI", "AE", "AS", "UR"):
         texts = [raw.decode("latin_1") for raw in raws]
@@ -83,6 +83,13 @@ def parse_values(vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_en
     else:
         values[:] = ["\\".join([part.strip(" \0") for part in text.split("\\")]) if "\\" in text else text.strip(" \0") for text in texts]
     return "text", values
+
+
+def _raw_values(vr: str, raws: Sequence[bytes], is_implicit: bool, is_big_endian: bool) -> np.ndarray:
+    values = np.empty(len(raws), object)
+    kind, implicit = ("SQ", True) if vr == "SQ implicit" else (vr, is_implicit)
+    values[:] = [RawValue(kind, raw, implicit, is_big_endian and vr != "SQ implicit") for raw in raws]
+    return values
 
 
 def _binary_rows(vr: str, raws: Sequence[bytes], is_big_endian: bool) -> np.ndarray:
@@ -147,8 +154,11 @@ def gather_column(vr: str, data: np.ndarray, offset: np.ndarray, length: np.ndar
     return Column(kind, values, codes)
 
 
-def build_column(keys: Sequence[tuple[str, bytes, bool, bool] | None], character_sets: Sequence[str] = ()) -> Column:
-    """Column of one raw value `(vr, bytes, is_implicit, is_big_endian)` a frame; None and empty values are missing."""
+def build_column(keys: Sequence[tuple[str, bytes, bool, bool] | None], character_sets: Sequence[str] = (), *, is_raw: bool = False) -> Column:
+    """Column of one raw value `(vr, bytes, is_implicit, is_big_endian)` a frame; None and empty values are missing.
+
+    With `is_raw` values stay as they are, whatever their VR.
+    """
     index: dict[tuple[str, bytes, bool, bool], int] = {}
     codes = np.array([index.setdefault(key, len(index)) if key is not None and key[1] else -1 for key in keys], np.int64)
     distinct = list(index)
@@ -156,7 +166,11 @@ def build_column(keys: Sequence[tuple[str, bytes, bool, bool] | None], character
     parts: list[tuple[list[int], Kind, np.ndarray]] = []
     for vr, implicit, big in sorted(forms):
         rows = [row for row, key in enumerate(distinct) if (key[0], key[2], key[3]) == (vr, implicit, big)]
-        parts.append((rows, *parse_values(vr, [distinct[row][1] for row in rows], is_implicit=implicit, is_big_endian=big, character_sets=character_sets)))
+        raws = [distinct[row][1] for row in rows]
+        if is_raw:
+            parts.append((rows, "raw", _raw_values(vr, raws, implicit, big)))
+        else:
+            parts.append((rows, *parse_values(vr, raws, is_implicit=implicit, is_big_endian=big, character_sets=character_sets)))
     if not parts:
         return Column("text", np.empty(0, object), codes.astype(np.int8))
     kind = max(parts, key=lambda part: len(part[0]))[1]

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from xdicom.index.axes import Division, divide
+from xdicom.index.clocks import diffusion_of
 from xdicom.index.kinds import dose_positions, frame_axes, is_segmentation, segment_axes
 from xdicom.index.records import Records
 from xdicom.index.spacing import Stack, stack_planes
 from xdicom.index.split import plane_name, split, stack_name
 from xdicom.index.tiles import cut_tiles, number_column
 from xdicom.model.frames import FrameTable
-from xdicom.model.grid import MISSING, Axis, FrameGrid, Tiles
+from xdicom.model.grid import MISSING, Axis, Diffusion, FrameGrid, Tiles
 
 Z_ATTRS = {"units": "mm", "long_name": "position along the slice normal"}
 
@@ -175,8 +176,20 @@ def _grid(records: Records, name: str, placed: Placed, attrs: dict[str, object],
         origins=stack.origin_mm if stack else None,
         tiles=tiles,
         own=own,
+        diffusion=_diffusion(records, flat),
         attrs={**attrs, **reasons},
     )
+
+
+def _diffusion(records: Records, cells: np.ndarray) -> Diffusion | None:
+    """Diffusion weights of the cells, where they vary."""
+    if (cells < 0).any():
+        return None
+    weights = diffusion_of(records.take(cells))
+    if weights is None:
+        return None
+    rows = np.nan_to_num(np.column_stack([weights.b_value, weights.direction]), nan=-1)
+    return None if (rows == rows[0]).all() else weights
 
 
 def _make_names_unique(grids: list[FrameGrid]) -> None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xdicom.index.clocks import Clock, Diffusion, acquisition_clock, content_clock, diffusion_of
+from xdicom.index.clocks import Clock, acquisition_clock, content_clock, diffusion_of
 from xdicom.index.records import Records
-from xdicom.model.grid import Axis
+from xdicom.model.grid import Axis, Diffusion
 
 TIME_TOLERANCE_S = 1e-3
 

@@ -20,6 +20,8 @@ class Problem:
     """Where it lies."""
     reason: str
     """What was found there."""
+    kind: str = ""
+    """Name of the error that it would be, empty for a note."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xdicom.index.records import Records
+from xdicom.model.grid import Diffusion
 
 SECONDS_PER_DAY = 86400.0
 _CANON_B = re.compile(r"b=(\d+(?:\.\d+)?)\s*\(([-\d.eE]+),\s*([-\d.eE]+),\s*([-\d.eE]+)\)")
@@ -44,22 +45,6 @@ def _date_and_time(records: Records, date: str, time: str, source: str) -> Clock
     if np.isfinite(seconds).any() and np.isfinite(days[np.isfinite(seconds)]).all():
         return Clock(days * SECONDS_PER_DAY + seconds, source, is_absolute=True)
     return Clock(seconds, source)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Diffusion:
-    """Diffusion weight of each record."""
-
-    b_value: np.ndarray
-    """b [s/mm2], NaN where no element states it; shape `(records,)`."""
-    direction: np.ndarray
-    """Unit gradient direction, NaN where there is none; shape `(records, 3)`."""
-    kind: np.ndarray
-    """Further marks that tell volumes apart (directionality, vendor's numbers), as text; shape `(records,)`."""
-    source: str
-    """Elements that the b-values are from."""
-    is_patient_frame: bool = True
-    """Whether directions are in patient coordinates (LPS), not in those of the gradients."""
 
 
 def diffusion_of(records: Records) -> Diffusion | None:

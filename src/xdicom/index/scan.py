@@ -47,7 +47,7 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
     found: dict[int, Source] = {}
     for number, head in read_heads(sources, HEAD_LENGTH, on_progress=progress, errors=errors, found=found):
         _gather(found.get(number, sources[number]), head, gathered)
-    gathered.problems.extend(Problem(sources[number].url, str(error)) for number, error in sorted(errors.items()))
+    gathered.problems.extend(Problem(sources[number].url, str(error), type(error).__name__) for number, error in sorted(errors.items()))
     return _to_catalog(gathered, len(sources))
 
 
@@ -55,10 +55,10 @@ def _gather(source: Source, head: bytes, gathered: _Gathered) -> None:
     try:
         url, size, header, encoding, spans = _read(source, head)
     except XDicomError as error:
-        gathered.problems.append(Problem(source.url, str(error)))
+        gathered.problems.append(Problem(source.url, str(error), type(error).__name__))
         return
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
-        gathered.problems.append(Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})"))
+        gathered.problems.append(Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError"))
         return
     gathered.urls.append(url)
     gathered.sizes.append(size)
@@ -131,10 +131,11 @@ def _instance_columns(headers: Sequence[Header]) -> dict[str, Column]:
     columns: dict[str, Column] = {}
     for name in names:
         keys: list[RawKey | None] = [header.values.get(name) for header in headers]
+        is_raw = name.endswith("lookup_table_descriptor")
         if len(sets) == 1:
-            columns[name] = build_column(keys, _character_sets(next(iter(sets))))
+            columns[name] = build_column(keys, _character_sets(next(iter(sets))), is_raw=is_raw)
             continue
-        parts = [build_column([keys[i] for i in rows], _character_sets(data)) for data, rows in sets.items()]
+        parts = [build_column([keys[i] for i in rows], _character_sets(data), is_raw=is_raw) for data, rows in sets.items()]
         columns[name] = _reorder(parts, list(sets.values()))
     return columns
 

@@ -40,6 +40,7 @@ def apply(
         Type of the result.
     new_axis
         Length of the axis that the result has at its end and `array` has not.
+
     Raises
     ------
     ValueError

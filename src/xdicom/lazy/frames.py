@@ -83,7 +83,11 @@ class GridCells:
 
     def block(self, place: tuple[slice, ...]) -> FrameBlock:
         """The frames of the block at `place`."""
-        rows = self.rows[place[: self.rows.ndim]]
+        return self.select(place[: self.rows.ndim])
+
+    def select(self, key: tuple[int | slice | np.ndarray, ...]) -> FrameBlock:
+        """The frames at `key`, which has a number, a slice or an array of numbers for each dimension across frames."""
+        rows = _outer(self.rows, key)
         flat = rows.reshape(-1)
         if len(flat) == 1 and flat[0] >= 0:
             used, cell = flat, np.zeros(1, np.int32)
@@ -92,9 +96,16 @@ class GridCells:
             cell = cell.reshape(-1).astype(np.int32)
             if used[0] < 0:
                 used, cell = used[1:], cell - 1
-        tile = None if self.tiles is None else self.tiles.tile[place[: self.rows.ndim]].reshape(-1)
+        tile = None if self.tiles is None else _outer(self.tiles.tile, key).reshape(-1)
         columns = 1 if self.tiles is None else self.tiles.columns
         return FrameBlock(self.refs.take(used), (*rows.shape, *self.frame_shape), self.dtype, cell, tile, columns)
+
+
+def _outer(values: np.ndarray, key: tuple[int | slice | np.ndarray, ...]) -> np.ndarray:
+    """`values` at `key`, each dimension by itself."""
+    for axis in reversed(range(len(key))):
+        values = values[(slice(None),) * axis + (key[axis],)]
+    return np.asarray(values)
 
 
 def read_block(block: FrameBlock) -> np.ndarray:

@@ -41,6 +41,22 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Diffusion:
+    """Diffusion weights of planes."""
+
+    b_value: np.ndarray
+    """b [s/mm2], NaN where no element states it; shape `(planes,)`."""
+    direction: np.ndarray
+    """Unit gradient direction, NaN where there is none; shape `(planes, 3)`."""
+    kind: np.ndarray
+    """Further marks that tell volumes apart (directionality, vendor's numbers), as text; shape `(planes,)`."""
+    source: str
+    """Elements that the b-values are from."""
+    is_patient_frame: bool = True
+    """Whether directions are in patient coordinates (LPS), not in those of the gradients."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameGrid:
     """Which frame goes where in one array, and where that lies in the patient."""
 
@@ -62,6 +78,8 @@ class FrameGrid:
     """How frames are cut, where they hold several planes."""
     own: Mapping[str, Column] = field(default_factory=dict)
     """Values that cells have of their own, above those of their frames; one row for each cell, in C order."""
+    diffusion: Diffusion | None = None
+    """Diffusion weight of each cell in C order, where it varies."""
     attrs: Mapping[str, object] = field(default_factory=dict)
     """What the arrangement found: gaps, shear, reasons of the split."""
 

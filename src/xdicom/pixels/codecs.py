@@ -13,46 +13,16 @@ import numpy as np
 from xdicom.errors import MissingDependencyError, PixelDataError
 from xdicom.model.encoding import PixelEncoding
 from xdicom.pixels.color import convert_color, jpeg_color_step
+from xdicom.pixels.jpeg_2000_stream import SIGN_BIT, SSIZ_OFFSET, jpeg_2000_codestream, parse_jpeg_2000
+from xdicom.pixels.jpeg_stream import SOF_JPEG_LS, SOF_LOSSLESS, parse_jpeg
+from xdicom.pixels.jpeg_xl_stream import holds_jpeg, parse_jpeg_xl_size
 from xdicom.pixels.samples import join_planes, reinterpret_sign, settle_cells, settle_stream, unpack_bits, unpack_native
-from xdicom.pixels.streams import (
-    JPEG_SOF_JPEG_LS,
-    JPEG_SOF_LOSSLESS,
-    Buffer,
-    StreamHeader,
-    holds_jpeg,
-    jpeg_2000_codestream,
-    parse_jpeg,
-    parse_jpeg_2000,
-    parse_jpeg_xl_size,
-)
+from xdicom.pixels.streams import ALWAYS_BELIEVED, Buffer, StreamHeader, check_growth, check_stream
 
 Decoder = Callable[[Buffer, PixelEncoding], np.ndarray]
 """Stored values, shape `encoding.frame_shape`, type `encoding.dtype`, of one frame's joined fragments."""
 
-_ALWAYS_BELIEVED = 1 << 28
-"""A frame of up to this size [bytes] may come out of the shortest JPEG-LS, JPEG 2000 or JPEG XL stream."""
-
 _RLE_HEADER = struct.Struct("<16I")
-
-
-def _check_growth(data: Buffer, encoding: PixelEncoding, most_samples_per_byte: int, believed: int = 0) -> None:
-    """Refuse a stream too short for the frame that it claims to hold, before memory is taken for that."""
-    samples = encoding.rows * encoding.columns * encoding.samples_per_pixel
-    if samples * encoding.dtype.itemsize > believed and samples > most_samples_per_byte * len(data):
-        size = f"{encoding.rows} x {encoding.columns} pixels of {encoding.samples_per_pixel} samples"
-        raise PixelDataError(f"a stream of {len(data)} bytes can't hold {size}")
-
-
-def _check_stream(stream: StreamHeader, encoding: PixelEncoding) -> None:
-    """Refuse a stream whose frame is not the one that the header describes."""
-    found = (stream.rows, stream.columns, stream.components)
-    if found != (encoding.rows, encoding.columns, encoding.samples_per_pixel):
-        raise PixelDataError(
-            f"the stream holds {found[0]} x {found[1]} pixels of {found[2]} samples, "
-            f"the header says {encoding.rows} x {encoding.columns} of {encoding.samples_per_pixel}"
-        )
-    if stream.precision > encoding.dtype.itemsize * 8:
-        raise PixelDataError(f"the stream holds samples of {stream.precision} bits, the header allocates {encoding.bits_allocated}")
 
 
 def _call(function: Callable[..., Any], data: Buffer, **options: object) -> Any:
@@ -75,27 +45,27 @@ def _shaped(samples: np.ndarray, encoding: PixelEncoding) -> np.ndarray:
 def decode_jpeg(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     """JPEG: baseline, extended, progressive, lossless (PS3.5 A.4.1)."""
     stream = parse_jpeg(data)
-    if stream.process == JPEG_SOF_JPEG_LS:
+    if stream.process == SOF_JPEG_LS:
         raise PixelDataError("a JPEG-LS stream lies where the transfer syntax says JPEG")
-    _check_stream(stream, encoding)
-    _check_growth(data, encoding, 8 if stream.process == JPEG_SOF_LOSSLESS else 512)
+    check_stream(stream, encoding)
+    check_growth(data, encoding, 8 if stream.process == SOF_LOSSLESS else 512)
     step = jpeg_color_step(stream, encoding)
     samples = _shaped(_call(imagecodecs.jpeg8_decode, data, colorspace=step.of_stream, outcolorspace=step.of_samples), encoding)
     if step.to_ybr:
         samples = convert_color(samples, stream.precision)
     samples = samples.view(encoding.dtype) if samples.dtype.itemsize == encoding.dtype.itemsize else samples.astype(encoding.dtype)
     # Lossless cells may hold other bits about the sample, as native ones do; lossy samples may overshoot Bits Stored.
-    settle_stream(samples, encoding, stream.precision, masks=encoding.is_signed or stream.process == JPEG_SOF_LOSSLESS)
+    settle_stream(samples, encoding, stream.precision, masks=encoding.is_signed or stream.process == SOF_LOSSLESS)
     return samples
 
 
 def decode_jpeg_ls(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     """JPEG-LS, lossless and near-lossless, any interleaving; its streams know no sign (PS3.5 A.4.3)."""
     stream = parse_jpeg(data)
-    if stream.process != JPEG_SOF_JPEG_LS:
+    if stream.process != SOF_JPEG_LS:
         raise PixelDataError("a JPEG stream lies where the transfer syntax says JPEG-LS")
-    _check_stream(stream, encoding)
-    _check_growth(data, encoding, 1 << 18, _ALWAYS_BELIEVED)
+    check_stream(stream, encoding)
+    check_growth(data, encoding, 1 << 18, ALWAYS_BELIEVED)
     samples = _call(imagecodecs.jpegls_decode, data)
     if stream.components > 1 and not samples.flags.c_contiguous:  # planes, seen as pixels
         samples = join_planes(np.moveaxis(samples, -1, 0))
@@ -108,12 +78,12 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     """JPEG 2000 and HTJ2K; the codec undoes the color transforms RCT and ICT (PS3.5 A.4.4)."""
     data = jpeg_2000_codestream(data)
     stream = parse_jpeg_2000(data)
-    _check_stream(stream, encoding)
-    _check_growth(data, encoding, 1 << 17, _ALWAYS_BELIEVED)
+    check_stream(stream, encoding)
+    check_growth(data, encoding, 1 << 17, ALWAYS_BELIEVED)
     if not stream.is_closed:  # OpenJPEG insists on the end marker even where all data is there
         data = bytes(data) + b"\xff\xd9"
     if stream.is_high_throughput:
-        samples = _call(imagecodecs.htj2k_decode, data, planar=False)
+        samples = _decode_high_throughput(data, stream)
     else:
         samples = _call(imagecodecs.jpeg2k_decode, data, planar=False, numthreads=1)
     samples = reinterpret_sign(_shaped(samples, encoding), stream.precision, stream.is_signed, encoding.dtype)
@@ -121,12 +91,40 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     return samples
 
 
+def _decode_high_throughput(data: Buffer, stream: StreamHeader) -> np.ndarray:
+    """HTJ2K by OpenJPH, twice as fast as OpenJPEG; where it fails, imagecodecs leaves zeros and says nothing.
+
+    So the stream is decoded with the sign of its components turned round, which shifts all samples by half their range:
+    zeros in the last row to be written mean damage then, not the black border of so many images. Whether it is one of the
+    rare rows of medium gray shows in the stream as it was.
+    """
+    turned = bytearray(data)
+    for component in range(stream.components):
+        turned[SSIZ_OFFSET + 3 * component] ^= SIGN_BIT
+    samples: np.ndarray = _call(imagecodecs.htj2k_decode, memoryview(turned), planar=False)
+    if not _is_written(samples, stream):
+        samples = _call(imagecodecs.htj2k_decode, data, planar=False)
+        if not _is_written(samples, stream):
+            raise PixelDataError("damaged stream: the codec gave up on it")
+        return samples
+    cells = samples.view(f"u{samples.dtype.itemsize}")
+    half = cells.dtype.type(1 << (stream.precision - 1))
+    (np.subtract if stream.is_signed else np.add)(cells, half, out=cells)
+    return cells.view(f"i{cells.dtype.itemsize}") if stream.is_signed else cells
+
+
+def _is_written(samples: np.ndarray, stream: StreamHeader) -> bool:
+    """Whether the last row of the last component is not all zeros."""
+    last = samples[-1, :, -1] if stream.components > 1 else samples[-1]
+    return bool(last.any())
+
+
 def decode_jpeg_xl(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     """JPEG XL; a recompressed JPEG is written anew and decoded as that (PS3.5 A.4)."""
     rows, columns = parse_jpeg_xl_size(data)
     if (rows, columns) != (encoding.rows, encoding.columns):
         raise PixelDataError(f"the stream holds {rows} x {columns} pixels, the header says {encoding.rows} x {encoding.columns}")
-    _check_growth(data, encoding, 1 << 17, _ALWAYS_BELIEVED)
+    check_growth(data, encoding, 1 << 17, ALWAYS_BELIEVED)
     if holds_jpeg(data):
         return decode_jpeg(_call(imagecodecs.jpegxl_decode_jpeg, data), encoding)
     samples = _shaped(_call(imagecodecs.jpegxl_decode, data, keeporientation=True, numthreads=1), encoding)
@@ -148,7 +146,7 @@ def decode_rle(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
         raise PixelDataError(f"{count} RLE segments found, {expected} expected")
     if bounds[0] != _RLE_HEADER.size or any(first > last for first, last in pairwise(bounds)):
         raise PixelDataError(f"RLE segment offsets {bounds[:-1]} don't lie in order within {len(data)} bytes")
-    _check_growth(data, encoding, 64 * (8 if is_packed else 1))
+    check_growth(data, encoding, 64 * (8 if is_packed else 1))
     length = (encoding.native_frame_bits + 7) // 8 if is_packed else encoding.rows * encoding.columns * width
     dtype = np.dtype(np.uint8) if is_packed else encoding.dtype
     planes = np.empty((expected // width, length), np.uint8)

@@ -74,12 +74,12 @@ def renamed(url: str, name: str) -> str:
     >>> renamed("memory://a/", "/a/b.dcm"), renamed("simplecache::s3://bucket/a", "bucket/a/b.dcm")
     ('memory://a/b.dcm', 'simplecache::s3://bucket/a/b.dcm')
     """
-    if name.startswith(_HTTP):
-        return name
     found = re.match(r"((?:[a-z0-9+.-]+::)*)([a-z0-9+.-]+)://([^:]*(?::(?!:)[^:]*)*)(::.*)?", url, re.IGNORECASE | re.DOTALL)
     if found is None:
         return name
     wrappers, scheme, path, outer = found.groups()
+    if name.startswith(_HTTP):
+        return wrappers + name
     place = path.partition("/")[0]
     name = name.lstrip("/")
     if "@" in place or (scheme in ("ftp", "sftp", "ssh", "smb", "webhdfs", "hdfs") and not name.startswith(place)):

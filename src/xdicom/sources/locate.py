@@ -13,7 +13,7 @@ from xdicom.sources import files, remote
 from xdicom.sources.archives import archive_kind, has_archive_suffix, list_members
 from xdicom.sources.chain import Span, is_local, split_chain
 from xdicom.sources.faults import retried
-from xdicom.sources.options import prefix_of, set_storage_options, without_secrets
+from xdicom.sources.options import merge, prefix_of, set_storage_options, without_secrets
 from xdicom.sources.source import Source
 
 __all__ = ["Location", "Source", "locate"]
@@ -185,10 +185,11 @@ def _locate_in_archive(pattern: str, outer: str, options: Mapping[str, object]) 
 
 def _locate_remote(text: str, options: Mapping[str, object], *, is_one_of_many: bool, expand: bool = True) -> list[Source]:
     url, secrets = without_secrets(text)
-    if options:
-        set_storage_options(prefix_of(url), options)
-    if secrets:
-        set_storage_options(url if "query" in secrets else prefix_of(url), secrets)
+    query = secrets.pop("query", None)
+    if options or secrets:
+        set_storage_options(prefix_of(url), merge(options, secrets))
+    if query:
+        set_storage_options(url, {"query": query})
     is_web = url.startswith(_HTTP)
     magic = _MAGIC.search(url.split("?")[0] if is_web else url)
     if is_web and is_one_of_many and not magic and not url.endswith("/") and not has_archive_suffix(url):

@@ -110,7 +110,7 @@ def options_for(url: str) -> Options:
     with _lock:
         matching = sorted((prefix for prefix in _known if _covers(prefix, url)), key=len)
         for prefix in matching:
-            merged.update(_choose(_known[prefix], travelled))
+            merged = Options(merge(merged, _choose(_known[prefix], travelled)))
     if travelled:
         _update(merged, travelled)
     return merged
@@ -188,6 +188,21 @@ def without_secrets(url: str) -> tuple[str, dict[str, object]]:
         if any(_SECRET_PARAMETER.fullmatch(name) for name, _ in parse_qsl(query, keep_blank_values=True)):
             path, options["query"] = plain, query
     return f"{scheme}://{place}{slash}{path}", options
+
+
+def merge(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, object]:
+    """Options of both; nested ones are merged too, and the second wins.
+
+    Examples
+    --------
+    >>> merge({"headers": {"a": 1}, "anon": True}, {"headers": {"b": 2}, "anon": False})
+    {'headers': {'a': 1, 'b': 2}, 'anon': False}
+    """
+    result = dict(first)
+    for name, value in second.items():
+        before = result.get(name)
+        result[name] = merge(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return result
 
 
 def _covers(prefix: str, url: str) -> bool:

@@ -51,6 +51,8 @@ def stamp_of(description: Mapping[str, Any]) -> str:
         value = description.get(name)
         if isinstance(value, datetime):
             return value.astimezone(UTC).isoformat()
+        if isinstance(value, int | float) and value:
+            return datetime.fromtimestamp(value, UTC).isoformat()
         if name == "Last-Modified" and value:
             return parsedate_to_datetime(str(value)).astimezone(UTC).isoformat()
         if value:

@@ -1,0 +1,123 @@
+"""xarray's own doors: `xr.open_dataset(..., engine="dicom")` and `xr.open_datatree`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.core import indexing
+
+from xdicom.api import choose_grid, plan_study, scan
+from xdicom.labeled.build import STORED_VALUES, describe
+from xdicom.lazy.frames import GridCells, read_block
+from xdicom.model.grid import FrameGrid
+
+_PREFIX_OFFSET = 128
+
+
+class DicomBackendEntrypoint(BackendEntrypoint):
+    """Opens DICOM files and folders as xarray datasets (engine `"dicom"`)."""
+
+    description = "Open DICOM series (files, folders, object stores) as lazy labelled arrays"
+    url = "https://pypi.org/project/xdicom"
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "series_uid", "stack", "storage_options")
+    supports_groups = True
+
+    def open_dataset(  # type: ignore[override]
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        series_uid: str | None = None,
+        stack: str | None = None,
+        storage_options: Mapping[str, object] | None = None,
+    ) -> xr.Dataset:
+        """One series as a Dataset with the variable `stored_values`; see `xdicom.open_series` for the parameters and errors."""
+        grid = choose_grid(scan(filename_or_obj, storage_options=storage_options), series_uid, stack)
+        return _drop(_to_dataset(grid), drop_variables)
+
+    def open_groups_as_dict(  # type: ignore[override]
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        storage_options: Mapping[str, object] | None = None,
+    ) -> dict[str, xr.Dataset]:
+        """All series at a location, one group for each array; see `xdicom.open_study`."""
+        study = plan_study(scan(filename_or_obj, storage_options=storage_options))
+        groups = {"/": xr.Dataset(attrs=study.attrs)}
+        for path, attrs, grid in study.nodes:
+            dataset = _drop(_to_dataset(grid), drop_variables) if grid is not None else xr.Dataset()
+            groups[path] = dataset.assign_attrs(attrs)
+        return groups
+
+    def open_datatree(  # type: ignore[override]
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        storage_options: Mapping[str, object] | None = None,
+    ) -> xr.DataTree:
+        """All series at a location as a tree; see `xdicom.open_study`."""
+        return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, storage_options=storage_options))
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether a local file has the prefix of DICOM files (PS3.10 7.1)."""
+        if not isinstance(filename_or_obj, str | os.PathLike):
+            return False
+        path = Path(filename_or_obj)
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            file.seek(_PREFIX_OFFSET)
+            return file.read(4) == b"DICM"
+
+
+class FrameBackendArray(BackendArray):
+    """Stored values of a grid of frames that are read when they are indexed, and no others."""
+
+    def __init__(self, grid: FrameGrid) -> None:
+        self.cells = GridCells(grid)
+        self.shape = grid.shape
+        self.dtype = np.dtype(grid.encoding.dtype)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        """Values at `key`, of any kind of indexer."""
+        result: np.ndarray = indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+        return result
+
+    async def async_getitem(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        """The same from an event loop, which goes on while a thread reads."""
+        return await asyncio.to_thread(self.__getitem__, key)
+
+    def _read(self, key: tuple[int | slice | np.ndarray, ...]) -> np.ndarray:
+        outer = self.cells.rows.ndim
+        # Frames first, each whole; then the part of the planes that is wanted, one dimension after the other.
+        values = read_block(self.cells.select(key[:outer]))
+        kept = values.ndim - (len(self.shape) - outer)
+        for axis, part in reversed(list(enumerate(key[outer:], start=kept))):
+            values = values[(slice(None),) * axis + (part,)]
+        return values
+
+
+def _to_dataset(grid: FrameGrid) -> xr.Dataset:
+    coords, attrs = describe(grid)
+    data = indexing.LazilyIndexedArray(FrameBackendArray(grid))
+    outer = grid.rows.ndim
+    chunks = {dim: 1 for dim in grid.dims[:outer]} | dict(zip(grid.dims[outer:], grid.frame_shape, strict=True))
+    if grid.tiles is not None:
+        chunks[grid.dims[outer - 1]] = grid.shape[outer - 1]
+    variable = xr.Variable(grid.dims, data, attrs, encoding={"preferred_chunks": chunks})
+    return xr.Dataset({STORED_VALUES: variable}, coords=coords)
+
+
+def _drop(dataset: xr.Dataset, names: str | Iterable[str] | None) -> xr.Dataset:
+    if names is None:
+        return dataset
+    return dataset.drop_vars([names] if isinstance(names, str) else list(names), errors="ignore")

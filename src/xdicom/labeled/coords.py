@@ -1,0 +1,194 @@
+"""Header values that vary inside an array, as coordinates on the dimensions of which they are functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from xdicom.model.columns import Column
+from xdicom.model.grid import FrameGrid
+
+Coordinate = tuple[tuple[str, ...], np.ndarray, dict[str, object]]
+"""Dimensions, values and attributes, as xarray takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One header value that may become a coordinate."""
+
+    name: str
+    """Name of the coordinate."""
+    column: str
+    """Name of the column that it comes from."""
+    units: str = ""
+    """Units, empty where it has none."""
+    parts: tuple[str, ...] = ()
+    """Names of its numbers, where it holds several that are coordinates of their own."""
+
+
+LABELS: tuple[Label, ...] = (
+    Label("image_position_patient", "image_position_patient", "mm", ("_x", "_y", "_z")),
+    Label("instance_number", "instance_number"),
+    Label("sop_instance_uid", "sop_instance_uid"),
+    Label("slice_location", "slice_location", "mm"),
+    Label("slice_thickness", "slice_thickness", "mm"),
+    Label("frame_acquisition_duration", "frame_acquisition_duration", "ms"),
+    Label("actual_frame_duration", "actual_frame_duration", "ms"),
+    Label("slice_time", "slice_time", "ms"),
+    Label("temporal_position_identifier", "temporal_position_identifier"),
+    Label("temporal_position_index", "temporal_position_index"),
+    Label("trigger_time", "trigger_time", "ms"),
+    Label("nominal_cardiac_trigger_delay_time", "nominal_cardiac_trigger_delay_time", "ms"),
+    Label("nominal_percentage_of_cardiac_phase", "nominal_percentage_of_cardiac_phase", "percent"),
+    Label("frame_reference_time", "frame_reference_time", "ms"),
+    Label("echo_time", "echo_time", "ms"),
+    Label("effective_echo_time", "effective_echo_time", "ms"),
+    Label("echo_numbers", "echo_numbers"),
+    Label("inversion_time", "inversion_time", "ms"),
+    Label("inversion_times", "inversion_times", "ms"),
+    Label("repetition_time", "repetition_time", "ms"),
+    Label("flip_angle", "flip_angle", "deg"),
+    Label("number_of_averages", "number_of_averages"),
+    Label("kvp", "kvp", "kV"),
+    Label("x_ray_tube_current", "x_ray_tube_current", "mA"),
+    Label("exposure", "exposure", "mAs"),
+    Label("exposure_time", "exposure_time", "ms"),
+    Label("acquisition_number", "acquisition_number"),
+    Label("stack_id", "stack_id"),
+    Label("in_stack_position_number", "in_stack_position_number"),
+    Label("decay_factor", "decay_factor"),
+    Label("image_index", "image_index"),
+    Label("image_type", "image_type"),
+    Label("frame_type", "frame_type"),
+    Label("complex_image_component", "complex_image_component"),
+    Label("receive_coil_name", "receive_coil_name"),
+    Label("laterality", "laterality"),
+    Label("frame_laterality", "frame_laterality"),
+    Label("source_sop_instance_uid", "source_sop_instance_uid"),
+    Label("referenced_segment_number", "referenced_segment_number"),
+    Label("optical_path_identifier", "optical_path_identifier"),
+    Label("column_position_in_total_image_pixel_matrix", "column_position_in_total_image_pixel_matrix", "px"),
+    Label("row_position_in_total_image_pixel_matrix", "row_position_in_total_image_pixel_matrix", "px"),
+    Label("z_offset_in_slide_coordinate_system", "z_offset_in_slide_coordinate_system", "um"),
+    Label("philips_scale_slope", "philips_scale_slope"),
+    Label("philips_scale_intercept", "philips_scale_intercept"),
+    Label("energy_window", "energy_window"),
+    Label("z", "z", "mm"),
+)
+"""Header values that are carried along, when they vary inside the array."""
+
+
+def function_of(codes: np.ndarray) -> tuple[int, ...]:
+    """Smallest set of axes of which `codes` is a function; cells of -1 that stand alone count as a value too."""
+    for size in range(codes.ndim + 1):
+        for axes in combinations(range(codes.ndim), size):
+            first = codes[tuple(slice(None) if axis in axes else slice(0, 1) for axis in range(codes.ndim))]
+            if (codes == first).all():
+                return axes
+    return tuple(range(codes.ndim))
+
+
+def place_values(codes: np.ndarray, dims: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Dimensions of which `codes` is a function, and the codes along them."""
+    axes = function_of(codes)
+    return tuple(dims[axis] for axis in axes), codes[tuple(slice(None) if axis in axes else 0 for axis in range(codes.ndim))]
+
+
+def header_coordinates(grid: FrameGrid) -> dict[str, Coordinate]:
+    """Coordinates of all header values that vary inside the array."""
+    dims = tuple(axis.name for axis in grid.axes)
+    found: dict[str, Coordinate] = {}
+    for label in LABELS:
+        column = grid.column(label.column)
+        if column is None or label.name in dims or (column.is_constant and label.name != "z"):
+            continue
+        places, codes = place_values(column.codes.reshape(grid.rows.shape), dims)
+        if places or label.name == "z":
+            found.update(_coordinate(label, column, places, codes))
+    found |= _frame_coordinates(grid, dims) | _clock_coordinates(grid, dims) | _diffusion_coordinates(grid, dims)
+    return {name: coordinate for name, coordinate in found.items() if name not in dims}
+
+
+def _coordinate(label: Label, column: Column, dims: tuple[str, ...], codes: np.ndarray) -> dict[str, Coordinate]:
+    attrs: dict[str, object] = {"units": label.units} if label.units else {}
+    if column.kind == "text":
+        texts = np.array([*column.values, ""], object)[codes]
+        return {label.name: (dims, texts.astype(str) if texts.size else texts, attrs)}
+    if column.kind != "number":
+        return {}
+    if label.parts and column.values.shape[1] >= len(label.parts):
+        return {label.name + part: (dims, number_values(column, codes, i), attrs) for i, part in enumerate(label.parts)}
+    return {label.name: (dims, number_values(column, codes), attrs)}
+
+
+def number_values(column: Column, codes: np.ndarray, part: int = 0) -> np.ndarray:
+    """Number `part` of the values with `codes`: integers where all are there and whole, else float64 with NaN."""
+    values = column.values[:, part]
+    if values.dtype.kind in "iu" and (codes >= 0).all():
+        return values[codes].astype(np.int64)
+    return np.append(values.astype(np.float64), np.nan)[codes]
+
+
+def _frame_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, Coordinate]:
+    """Number of each frame in its instance, where instances hold several."""
+    cells = grid.rows.reshape(-1)
+    numbers = np.where(cells >= 0, grid.frames.frame_number[np.maximum(cells, 0)], 0)
+    if grid.rows.ndim == 0 or (numbers[cells >= 0] == 1).all():
+        return {}
+    places, values = place_values(numbers.reshape(grid.rows.shape), dims)
+    return {"frame_number": (places, values.astype(np.int64), {"long_name": "number of the frame in its instance, 0 where there is none"})} if places else {}
+
+
+_CLOCKS = (
+    ("acquisition_time", ("frame_acquisition_date_time", "acquisition_date_time"), ("acquisition_date", "acquisition_time")),
+    ("content_time", (), ("content_date", "content_time")),
+    ("frame_reference_date_time", ("frame_reference_date_time",), ("", "")),
+)
+
+
+def _clock_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, Coordinate]:
+    """Times that vary, as seconds from the earliest; no date is told."""
+    found: dict[str, Coordinate] = {}
+    for name, absolutes, (date, time) in _CLOCKS:
+        seconds = next((column.first_numbers() for column in map(grid.column, absolutes) if column is not None and np.isfinite(column.first_numbers()).any()), None)
+        if seconds is None:
+            column, days = grid.column(time), grid.column(date)
+            if column is None:
+                continue
+            seconds = column.first_numbers()
+            if days is not None and np.isfinite(days.first_numbers()[np.isfinite(seconds)]).all():
+                seconds = seconds + days.first_numbers() * 86400
+        if not np.isfinite(seconds).any():
+            continue
+        earliest = float(np.nanmin(seconds))
+        relative = np.round(seconds - earliest, 6)
+        codes = np.unique(relative, return_inverse=True)[1].reshape(grid.rows.shape)
+        places, _ = place_values(codes, dims)
+        if places:
+            axes = tuple(slice(None) if dim in places else 0 for dim in dims)
+            attrs: dict[str, object] = {"units": "s", "long_name": "time since the earliest frame", "start_time_of_day_s": round(earliest % 86400, 6)}
+            found[name] = (places, relative.reshape(grid.rows.shape)[axes], attrs)
+    return found
+
+
+def _diffusion_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, Coordinate]:
+    """Diffusion weights, as the arrangement found them."""
+    if grid.diffusion is None:
+        return {}
+    weights = grid.diffusion
+    rows = np.column_stack([weights.b_value, weights.direction])
+    codes = np.unique(np.nan_to_num(rows, nan=-1e9), axis=0, return_inverse=True)[1].reshape(grid.rows.shape)
+    places, _ = place_values(codes, dims)
+    if not places:
+        return {}
+    axes = tuple(slice(None) if dim in places else 0 for dim in dims)
+    source = {"source": weights.source}
+    found: dict[str, Coordinate] = {"b_value": (places, weights.b_value.reshape(grid.rows.shape)[axes], {"units": "s/mm2", **source})}
+    if np.isfinite(weights.direction).any():
+        names = ("gradient_x", "gradient_y", "gradient_z") if weights.is_patient_frame else ("gradient_frequency", "gradient_phase", "gradient_slice")
+        frame = {"long_name": "gradient direction" + (" (patient LPS)" if weights.is_patient_frame else " (gradient frame of the scanner)")}
+        for i, name in enumerate(names):
+            found[name] = (places, weights.direction[:, i].reshape(grid.rows.shape)[axes], {**frame, **source})
+    return found

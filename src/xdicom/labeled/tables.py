@@ -1,0 +1,136 @@
+"""Tables, palettes, mappings and overlays as attributes: plain, JSON-able, the same after Zarr."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from xdicom.transforms.lookup import LookupTable
+from xdicom.transforms.overlay import Overlay
+from xdicom.transforms.palette import Palette
+from xdicom.transforms.real_world import RealWorldMap
+
+Attrs = dict[str, Any]
+"""A value of an attribute: numbers, texts, lists and dicts of them."""
+
+
+def table_to_attrs(table: LookupTable) -> Attrs:
+    """A lookup table as a dict of numbers and texts: the entries are base64 of little-endian numbers.
+
+    Examples
+    --------
+    >>> table_to_attrs(LookupTable(-1, np.array([1, 2], np.uint16), bits=12))
+    {'first_mapped': -1, 'bits': 12, 'explanation': '', 'dtype': 'uint16', 'data': 'AQACAA=='}
+    """
+    return {
+        "first_mapped": int(table.first_mapped),
+        "bits": int(table.bits),
+        "explanation": table.explanation,
+        "dtype": table.data.dtype.name,
+        "data": base64.b64encode(table.data.astype(table.data.dtype.newbyteorder("<")).tobytes()).decode("ascii"),
+    }
+
+
+def table_from_attrs(attrs: Mapping[str, Any]) -> LookupTable:
+    """The lookup table that `table_to_attrs` made a dict of."""
+    dtype = np.dtype(attrs["dtype"])
+    data = np.frombuffer(base64.b64decode(attrs["data"]), dtype.newbyteorder("<")).astype(dtype)
+    return LookupTable(int(attrs["first_mapped"]), data, int(attrs["bits"]), str(attrs["explanation"]))
+
+
+def palette_to_attrs(palette: Palette) -> Attrs:
+    """A palette as a dict of tables by colour, with `kind` "supplemental" where it is that."""
+    attrs: Attrs = {color: table_to_attrs(table) for color, table in zip(("red", "green", "blue", "alpha"), palette.tables, strict=False)}
+    if palette.is_supplemental:
+        attrs["kind"] = "supplemental"
+    return attrs
+
+
+def palette_from_attrs(attrs: Mapping[str, Any]) -> Palette:
+    """The palette that `palette_to_attrs` made a dict of."""
+    red, green, blue = (table_from_attrs(attrs[color]) for color in ("red", "green", "blue"))
+    alpha = table_from_attrs(attrs["alpha"]) if "alpha" in attrs else None
+    return Palette(red, green, blue, alpha, is_supplemental=attrs.get("kind") == "supplemental")
+
+
+def real_world_maps_to_attrs(sets: Iterable[Sequence[RealWorldMap]]) -> list[Attrs]:
+    """Sets of mappings as one list of dicts.
+
+    Parameters
+    ----------
+    sets
+        The mappings of each kind of frame; one set where all frames have the same. The number of a set in this order
+        is `set` in its dicts, and what the coordinate `real_world_value_map_index` refers to.
+    """
+    return [{"set": number, **_map_to_attrs(mapping)} for number, mappings in enumerate(sets) for mapping in mappings]
+
+
+def real_world_maps_from_attrs(attrs: Iterable[Mapping[str, Any]]) -> dict[int, list[RealWorldMap]]:
+    """The mappings that `real_world_maps_to_attrs` made dicts of, by number of set."""
+    sets: dict[int, list[RealWorldMap]] = {}
+    for entry in attrs:
+        fields = {name: value for name, value in entry.items() if name not in ("set", "table")}
+        table = table_from_attrs(entry["table"]) if entry.get("table") else None
+        sets.setdefault(int(entry.get("set", 0)), []).append(RealWorldMap(table=table, **fields))
+    return sets
+
+
+def overlays_to_attrs(overlays: Iterable[Overlay], rows: int, columns: int) -> list[Attrs]:
+    """Overlays as a list of dicts; `rows` and `columns` are the size of the image that they belong to."""
+    return [
+        {
+            "group": overlay.group,
+            "rows": overlay.rows,
+            "columns": overlay.columns,
+            "origin": list(overlay.origin),
+            "type": overlay.kind,
+            "frames": overlay.frames,
+            "first_frame": overlay.first_frame,
+            "label": overlay.label,
+            "description": overlay.description,
+            "is_embedded": overlay.is_embedded,
+            "bit_position": overlay.bit_position,
+            "bits": base64.b64encode(overlay.bits).decode("ascii"),
+            "image_rows": rows,
+            "image_columns": columns,
+        }
+        for overlay in overlays
+    ]
+
+
+def overlay_from_attrs(attrs: Mapping[str, Any]) -> Overlay:
+    """One of the overlays that `overlays_to_attrs` made dicts of."""
+    row, column = attrs["origin"]
+    return Overlay(
+        group=int(attrs["group"]),
+        rows=int(attrs["rows"]),
+        columns=int(attrs["columns"]),
+        bits=base64.b64decode(attrs["bits"]),
+        origin=(int(row), int(column)),
+        kind=str(attrs["type"]),
+        frames=int(attrs["frames"]),
+        first_frame=int(attrs["first_frame"]),
+        is_embedded=bool(attrs["is_embedded"]),
+        bit_position=int(attrs["bit_position"]),
+        label=str(attrs["label"]),
+        description=str(attrs["description"]),
+    )
+
+
+def _map_to_attrs(mapping: RealWorldMap) -> Attrs:
+    attrs: Attrs = {
+        "first_mapped": mapping.first_mapped,
+        "last_mapped": mapping.last_mapped,
+        "slope": mapping.slope,
+        "intercept": mapping.intercept,
+        "unit": mapping.unit,
+        "label": mapping.label,
+        "explanation": mapping.explanation,
+        "quantity": mapping.quantity,
+    }
+    if mapping.table is not None:
+        attrs["table"] = table_to_attrs(mapping.table)
+    return attrs

@@ -1,0 +1,179 @@
+"""The meaning of values: stored, without padding, modality (PS3.3 C.7.5.1.1.2, C.11.1)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from numpy.typing import DTypeLike
+
+from xdicom.labeled.parameters import (
+    MODALITY,
+    RESCALE_COORDS,
+    STORED,
+    STORED_ATTRS,
+    bits_stored,
+    modality_table,
+    modality_units,
+    parameter,
+    possible_range,
+    relabeled,
+    rescale_parameters,
+    stage,
+    stored_dtype,
+)
+from xdicom.labeled.tables import table_from_attrs
+from xdicom.lazy.apply import apply
+from xdicom.transforms.lookup import LookupTable
+from xdicom.transforms.modality import SINGLE_PRECISION_BITS, modality_dtype, rescale
+from xdicom.transforms.padding import is_padding, mask_padding as mask
+
+PADDING_PAIRS = (
+    ("pixel_padding_value", "pixel_padding_range_limit"),
+    ("float_pixel_padding_value", "float_pixel_padding_range_limit"),
+    ("double_float_pixel_padding_value", "double_float_pixel_padding_range_limit"),
+)
+"""Attributes that say what padding is: its value, and the other end of its range."""
+
+
+def to_modality(array: xr.DataArray, *, dtype: DTypeLike | None = None) -> xr.DataArray:
+    """Modality values of stored values: HU, Bq/ml, Gy or whatever the file defines (PS3.3 C.11.1).
+
+    A Modality LUT wins over slope and intercept. The parameters are taken from the array's own coordinates and
+    attributes and are gone from the result, so that they can't be applied twice.
+
+    Parameters
+    ----------
+    array
+        `stored_values`, numpy- or dask-backed.
+    dtype
+        A type asked for: float32, float64, or an integer type that holds every value exactly. By default integers stay
+        integers where every slope is 1 and every intercept whole; else float32, or float64 for stored values of more
+        than 24 bits, which float32 does not hold exactly.
+
+    Returns
+    -------
+    xarray.DataArray
+        `modality_values`, lazy where `array` is; `units` in attrs where the file defines them.
+
+    Raises
+    ------
+    ValueError
+        When `array` does not hold stored values, holds colour, or `dtype` can't hold the result.
+    """
+    stage(array, (STORED,), "to_modality")
+    _refuse_color(array, "to_modality")
+    table = modality_table(array)
+    wanted = None if dtype is None else np.dtype(dtype)
+    if table is not None or "modality_luts" in array.attrs:
+        data, _ = _through_tables(array, table, wanted)
+    else:
+        slope, intercept = rescale_parameters(array)
+        result = modality_dtype(array.dtype, slope, intercept, bits_stored=bits_stored(array), dtype=wanted)
+        if array.dtype == result and np.all(np.asarray(slope) == 1) and np.all(np.asarray(intercept) == 0):
+            data = array.data
+        else:
+            data = apply(partial(rescale, dtype=result), array.data, slope, intercept, dtype=result)
+    attrs: dict[str, object] = {}
+    units, limits = modality_units(array), possible_range(array)
+    if units is not None:
+        attrs["units"] = units
+    if limits is not None:
+        attrs["value_range"] = list(limits)
+    return relabeled(array, data, MODALITY, without=(*RESCALE_COORDS, *STORED_ATTRS, "units"), attrs=attrs)
+
+
+def mask_padding(array: xr.DataArray) -> xr.DataArray:
+    """Stored values with NaN where the file says that pixels are padding (PS3.3 C.7.5.1.1.2).
+
+    Stored values up to 24 bits become float32, wider ones float64. An array whose file declares no padding is given
+    back as it is.
+
+    Parameters
+    ----------
+    array
+        `stored_values`: padding is defined before anything else is done to them.
+
+    Returns
+    -------
+    xarray.DataArray
+        `stored_values` without the attributes that declare padding.
+
+    Raises
+    ------
+    ValueError
+        When `array` does not hold stored values.
+    """
+    stage(array, (STORED,), "mask_padding")
+    declared = _padding(array)
+    if declared is None:
+        return array
+    value, limit = declared
+    dtype = stored_dtype(array)
+    bits = 53 if dtype is None and array.dtype.itemsize > 4 else 24 if dtype is None else (bits_stored(array) or 8 * dtype.itemsize)
+    result = np.dtype(np.float32 if bits <= SINGLE_PRECISION_BITS else np.float64)
+    data = apply(partial(mask, padding_value=value, range_limit=limit, dtype=result), array.data, dtype=result)
+    return relabeled(array, data, STORED, without=[name for pair in PADDING_PAIRS for name in pair])
+
+
+def padding_mask(array: xr.DataArray) -> xr.DataArray:
+    """Which stored values are padding; False everywhere where the file declares none.
+
+    Raises
+    ------
+    ValueError
+        When `array` does not hold stored values.
+    """
+    stage(array, (STORED,), "padding_mask")
+    value, limit = _padding(array) or (np.nan, None)
+    data = apply(partial(is_padding, padding_value=value, range_limit=limit), array.data, dtype=np.dtype(bool))
+    return xr.DataArray(data, coords=array.coords, dims=array.dims, name="padding_mask")
+
+
+def apply_tables(values: np.ndarray, which: np.ndarray, *, tables: tuple[LookupTable, ...], dtype: np.dtype[np.generic]) -> np.ndarray:
+    """Entries for `values` from the table that each frame's number in `which` names; `which` broadcasts against `values`."""
+    numbers = np.broadcast_to(which, values.shape)
+    out = np.empty(values.shape, dtype)
+    for number in np.unique(which):
+        here = numbers == number
+        out[here] = tables[int(number)].apply(values[here])
+    return out
+
+
+def _through_tables(array: xr.DataArray, table: LookupTable | None, wanted: np.dtype[np.generic] | None) -> tuple[object, np.dtype[np.generic]]:
+    if table is not None:
+        which: np.ndarray | float = 0.0
+        tables: tuple[LookupTable, ...] = (table,)
+    else:
+        tables = tuple(table_from_attrs(attrs) for attrs in array.attrs["modality_luts"])
+        found = parameter(array, "modality_lut_index")
+        if found is None:
+            raise ValueError("the array has modality_luts but no coordinate modality_lut_index that says which frame has which")
+        which = found
+    natural = np.result_type(*(entry.data.dtype for entry in tables))
+    result = natural if wanted is None else wanted
+    if not np.can_cast(natural, result, "safe"):
+        raise ValueError(f"{result} does not hold the entries of this Modality LUT exactly: {natural} does")
+    if len(tables) == 1 or isinstance(which, float):
+        chosen = tables[int(which)] if isinstance(which, float) else tables[0]
+        return apply(partial(_apply_table, table=chosen, dtype=result), array.data, dtype=result), result
+    return apply(partial(apply_tables, tables=tables, dtype=result), array.data, which, dtype=result), result
+
+
+def _apply_table(values: np.ndarray, *, table: LookupTable, dtype: np.dtype[np.generic]) -> np.ndarray:
+    out = table.apply(values)
+    return out if out.dtype == dtype else out.astype(dtype)
+
+
+def _padding(array: xr.DataArray) -> tuple[float, float | None] | None:
+    for value, limit in PADDING_PAIRS:
+        if value in array.attrs:
+            other = array.attrs.get(limit)
+            return array.attrs[value], other
+    return None
+
+
+def _refuse_color(array: xr.DataArray, what: str) -> None:
+    if int(array.attrs.get("samples_per_pixel", 1)) > 1 or array.attrs.get("photometric_interpretation") == "PALETTE COLOR":
+        raise ValueError(f"{what} is for grayscale; these are {array.attrs.get('photometric_interpretation', 'colour')} samples: use to_rgb()")

@@ -1,0 +1,113 @@
+"""Headers of JPEG 2000 and HTJ2K code streams (ISO/IEC 15444-1 Annex A)."""
+
+from __future__ import annotations
+
+from xdicom.errors import PixelDataError, UnsupportedEncodingError
+from xdicom.pixels.streams import Buffer, StreamHeader, boxes_of
+
+SSIZ_OFFSET = 42
+"""First byte of the code stream that tells sign and precision of a component; the others follow three bytes apart each."""
+SIGN_BIT = 0x80
+"""Bit of it that tells the sign (A.5.1)."""
+
+_EOC = b"\xff\xd9"
+_TAIL = 64
+"""Bytes at the end of a stream in which its end marker is looked for first; padding may follow it."""
+_MOST_TILES = 65535
+"""Tiles are numbered in 16 bits (A.4.2)."""
+
+
+def jpeg_2000_codestream(data: Buffer) -> Buffer:
+    """The bare code stream in `data`, out of its JP2 boxes if it has any (ISO/IEC 15444-1 I.4).
+
+    PS3.5 A.4.4 asks for bare streams. The boxes of those that are not would make a decoder apply color transforms of
+    its own, where the DICOM header is to be believed.
+    """
+    if bytes(data[4:8]) != b"jP  ":
+        return data
+    for kind, start, end in boxes_of(data):
+        if kind == b"jp2c":
+            return data[start:end]
+    raise PixelDataError("JP2 file without a code stream in it")
+
+
+def parse_jpeg_2000(data: Buffer) -> StreamHeader:
+    """Header of a JPEG 2000 or HTJ2K code stream, whose tile-parts must all be there (ISO/IEC 15444-1 A.4, A.5).
+
+    Raises
+    ------
+    PixelDataError
+        Where the stream is none, is cut short, or divides its image in a way that can't be.
+    UnsupportedEncodingError
+        For subsampled components and such that differ in precision.
+    """
+    size = len(data)
+    if bytes(data[:4]) != b"\xff\x4f\xff\x51" or size < SSIZ_OFFSET:
+        raise PixelDataError(f"no JPEG 2000 stream: it begins with {bytes(data[:4]).hex(' ') or 'nothing'}, not with ff 4f ff 51")
+    at = 4 + int.from_bytes(data[4:6], "big")
+    siz = bytes(data[6:at])
+    components = int.from_bytes(siz[34:36], "big")
+    if components == 0 or len(siz) < 36 + 3 * components:
+        raise PixelDataError("damaged JPEG 2000 stream: its size header is not whole")
+    rows, columns = _check_grid(siz)
+    forms = {siz[start : start + 3] for start in range(36, 36 + 3 * components, 3)}
+    if len(forms) > 1 or siz[37:39] != b"\x01\x01":
+        raise UnsupportedEncodingError("JPEG 2000 with subsampled components, or components of several precisions, is not read")
+    is_high_throughput = False
+    while bytes(data[at : at + 2]) != b"\xff\x90":
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        if length < 2 or at + 2 + length > size or data[at] != 0xFF:
+            raise PixelDataError(f"damaged JPEG 2000 stream: no marker segment at byte {at} of {size}")
+        if data[at + 1] == 0x50 and length >= 6:  # CAP: the 15th bit of Pcap from the left is part 15 (A.5.2)
+            is_high_throughput = bool(data[at + 5] & 0x02)
+        elif data[at + 1] in (0x52, 0x53):
+            _check_coding_style(bytes(data[at + 1 : at + 2 + length]), components)
+        at += 2 + length
+    return StreamHeader(
+        rows=rows,
+        columns=columns,
+        components=components,
+        precision=(siz[36] & ~SIGN_BIT) + 1,
+        is_signed=bool(siz[36] & SIGN_BIT),
+        is_high_throughput=is_high_throughput,
+        is_closed=_walk_tile_parts(data, at),
+    )
+
+
+def _check_grid(siz: bytes) -> tuple[int, int]:
+    """Rows and columns of the image; refuses tiles that don't cover it, on which a decoder may hang (A.5.1, B.3)."""
+    x1, y1, x0, y0, width, height, left, top = (int.from_bytes(siz[at : at + 4], "big") for at in range(2, 34, 4))
+    tiles = 0
+    if x0 < x1 and y0 < y1 and left <= x0 < left + width and top <= y0 < top + height:
+        tiles = -((left - x1) // width) * -((top - y1) // height)
+    if not 1 <= tiles <= _MOST_TILES:
+        raise PixelDataError("damaged JPEG 2000 stream: its tiles don't cover its image")
+    return y1 - y0, x1 - x0
+
+
+def _check_coding_style(segment: bytes, components: int) -> None:
+    """Refuse decompositions and blocks out of range, in COD or COC, its marker's second byte first (A.6.1, A.6.2)."""
+    if segment[0] == 0x52:
+        style, parameters = segment[3:4], segment[8:]
+    else:
+        width = 1 if components < 257 else 2
+        style, parameters = segment[3 + width : 4 + width], segment[4 + width :]
+    is_whole = len(style) == 1 and len(parameters) >= 5
+    if is_whole and style[0] & 1:  # precinct sizes follow, one for each resolution
+        precincts = parameters[5:]
+        is_whole = len(precincts) > parameters[0] and all(size & 0x0F and size >> 4 for size in precincts[1:])
+    if not is_whole or parameters[0] > 32 or max(parameters[1:3]) > 8 or parameters[1] + parameters[2] > 8:
+        raise PixelDataError("damaged JPEG 2000 stream: its coding style is out of range")
+
+
+def _walk_tile_parts(data: Buffer, at: int) -> bool:
+    """Whether the end marker follows the last tile-part; refuses a tile-part that is cut short (A.4.2, A.4.4)."""
+    size = len(data)
+    while at + 12 <= size and data[at] == 0xFF and data[at + 1] == 0x90:
+        length = int.from_bytes(data[at + 6 : at + 10], "big")
+        if length == 0:  # the last one, up to the end marker
+            return _EOC in bytes(data[-_TAIL:]) or _EOC in bytes(data[at:])
+        if length < 14 or at + length > size:
+            raise PixelDataError(f"JPEG 2000 stream is cut short: a tile-part at byte {at} has {length} bytes, {size - at} are there")
+        at += length
+    return bytes(data[at : at + 2]) == _EOC

@@ -263,10 +263,12 @@ def test_real_world_maps_linear_and_by_table() -> None:
     }  # fmt: skip
     table = {0x00409216: us(1), 0x00409211: us(2), 0x00409212: RawValue("FD", struct.pack("<2d", 0.1, 7.0))}
     empty = {0x00409216: us(1), 0x00409211: us(2)}
+    endless = {0x00409225: linear[0x00409225]}
 
-    maps = parse_real_world_maps({0x00409096: sequence(linear, table, empty)})
+    maps = parse_real_world_maps({0x00409096: sequence(linear, table, empty, endless)})
 
-    assert len(maps) == 2
+    assert len(maps) == 3
+    assert (maps[2].first_mapped, maps[2].last_mapped, maps[2].intercept) == (-np.inf, np.inf, 0.0)
     assert (maps[0].slope, maps[0].intercept, maps[0].first_mapped, maps[0].last_mapped) == (0.25, -1.5, 0.0, 4095.0)
     assert (maps[0].label, maps[0].explanation, maps[0].unit) == ("FLOW", "Blood flow", "ml/min")
     assert maps[1].table is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import struct
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.pixels import pixel_array
 
 from xdicom.model.encoding import PixelEncoding
 from xdicom.model.markers import frame_starts_by_marker
@@ -37,13 +39,14 @@ class Instance:
 
 def read_instance(path: Path) -> Instance | None:
     """Encoding and frames of the file at `path`; None where it has no pixels."""
-    header = pydicom.dcmread(path, force=True)
-    keyword = next((word for word in KEYWORDS if word in header), None)
-    if keyword is None:
-        return None
-    encoding = encoding_of(header, keyword)
-    count = int(header.get("NumberOfFrames") or 1)
-    value = header[keyword].value
+    with warnings.catch_warnings(action="ignore"):  # real files are not all by the book
+        header = pydicom.dcmread(path, force=True)
+        keyword = next((word for word in KEYWORDS if word in header), None)
+        if keyword is None:
+            return None
+        encoding = encoding_of(header, keyword)
+        count = int(header.get("NumberOfFrames") or 1)
+        value = header[keyword].value
     frames = fragments_by_frame(value, encoding, count) if encoding.is_encapsulated else native_frames(value, encoding, count)
     return Instance(encoding, frames, str(header.get("PhotometricInterpretation", "")))
 
@@ -114,3 +117,28 @@ def table(corpus: Path, name: str) -> dict[str, dict[str, str]]:
 def digest(array: np.ndarray) -> str:
     """Digest of an array, as the collection's reference has it."""
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def instances_of(corpus: Path, prefix: str) -> list[tuple[str, dict[str, str]]]:
+    """Path and reference of each file of the collection whose pixels some decoder could read."""
+    rows = table(corpus, "REFERENCE.csv")
+    return [(path, row) for path, row in rows.items() if path.startswith(prefix) and (row["raw_sha256"] or row["alt_sha256"])]
+
+
+def compare(path: Path, reference: dict[str, str]) -> float:
+    """Largest difference between what is decoded and the reference; 0 where they are equal bit for bit.
+
+    Where the digests differ, pydicom decodes the file once more, with a decoder other than ours.
+    """
+    instance = read_instance(path)
+    assert instance is not None
+    decoded = instance.decode()
+    kind = "raw" if reference["raw_sha256"] else "alt"
+    shape = tuple(int(length) for length in reference[f"{kind}_shape"].split("x"))
+    assert decoded.dtype == np.dtype(reference[f"{kind}_dtype"]).newbyteorder("="), f"{decoded.dtype} for {reference[f'{kind}_dtype']}"
+    assert decoded.size == np.prod(shape), f"{decoded.shape} for {shape}"
+    if digest(decoded) == reference[f"{kind}_sha256"]:
+        return 0
+    with warnings.catch_warnings(action="ignore"):
+        again = np.asarray(pixel_array(pydicom.dcmread(path, force=True), raw=True))
+    return float(np.abs(decoded.astype(float) - again.reshape(decoded.shape).astype(float)).max())

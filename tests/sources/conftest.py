@@ -189,6 +189,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def web() -> Iterator[RangeServer]:
     """A web server that serves ranges and fails on command."""
+    if find_spec("aiohttp") is None:
+        pytest.skip("aiohttp is not installed")
     server = RangeServer()
     yield server
     server.stop()
@@ -212,8 +214,6 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if name == "obstore" and find_spec("obstore") is None:
         pytest.skip("obstore is not installed")
     if name == "fsspec":
-        if find_spec("aiohttp") is None:
-            pytest.skip("aiohttp is not installed")
         monkeypatch.setattr("xdicom.sources.objectstores._is_installed", lambda: False)
     return name
 

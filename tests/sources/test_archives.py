@@ -123,6 +123,13 @@ def test_a_pattern_opens_the_archives_that_it_matches(tmp_path: Path) -> None:
     assert len(locate(str(tmp_path / "*.zip"))) == 6
 
 
+def test_archives_in_a_list_are_known_by_their_suffix(tmp_path: Path) -> None:
+    archive = make_zip(tmp_path / "1.zip", zipfile.ZIP_STORED)
+    other = make_zip(tmp_path / "plain", zipfile.ZIP_STORED)
+
+    assert [source.url.endswith("plain") for source in locate([archive, other])] == [False, False, False, True]
+
+
 def test_an_archive_in_a_folder_is_a_file_like_any_other(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "1.zip", zipfile.ZIP_STORED)
 

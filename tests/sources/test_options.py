@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pickle
 import threading
+from typing import Any
 
 import pytest
 
 from xdicom.errors import SourceError
-from xdicom.sources import locate, public_options, read_range, set_storage_options, using_options
+from xdicom.sources import locate, public_options, read_heads, read_range, set_storage_options, using_options
 from xdicom.sources.objectstores import _az, _gs, _http, _s3
 from xdicom.sources.options import Options, options_for, without_secrets
 
@@ -108,6 +109,13 @@ def test_travelled_options_hold_in_one_thread_only() -> None:
     assert seen == [{}]
 
 
+def test_travelled_options_reach_the_threads_that_read(web: Any) -> None:
+    urls = [web.put(f"{i}.dcm", b"0123") for i in range(5)]
+
+    with using_options(((web.url, (("region", "nowhere"),)),)), pytest.raises(SourceError, match="region"):
+        list(read_heads(locate(urls)))
+
+
 def test_options_of_a_chain_hold_for_the_chain() -> None:
     set_storage_options("simplecache::s3://bucket", {"s3": {"anon": True, "secret": SECRET}})
 
@@ -147,30 +155,30 @@ def test_secrets_are_taken_out_of_a_url(url: str, clean: str, options: dict[str,
     assert without_secrets(url) == (clean, options)
 
 
-def test_nothing_that_travels_holds_a_secret(web: object) -> None:
-    web.put("a.dcm", b"0123456789")  # type: ignore[attr-defined]
-    place = web.url.removeprefix("http://")  # type: ignore[attr-defined]
+def test_nothing_that_travels_holds_a_secret(web: Any) -> None:
+    web.put("a.dcm", b"0123456789")
+    place = web.url.removeprefix("http://")
 
     found = locate(f"http://me:{SECRET}@{place}/a.dcm", {"headers": {"X-Key": SECRET}})
     data = read_range(found[0].url, 0, 4)
     with pytest.raises(SourceError) as caught:
-        read_range(f"{web.url}/gone.dcm", 0, 4)  # type: ignore[attr-defined]
+        read_range(f"{web.url}/gone.dcm", 0, 4)
 
     assert data == b"0123"
-    assert web.headers[-1].get("X-Key", web.headers[-1].get("x-key")) is not None  # type: ignore[attr-defined]
+    assert web.headers[-1].get("X-Key", web.headers[-1].get("x-key")) is not None
     for value in (found, public_options(found[0].url), caught.value):
         assert SECRET.encode() not in pickle.dumps(value)
         assert SECRET not in repr(value)
 
 
-def test_signed_queries_are_sent_but_not_shown(web: object) -> None:
-    web.put("a.dcm", b"0123456789")  # type: ignore[attr-defined]
+def test_signed_queries_are_sent_but_not_shown(web: Any) -> None:
+    web.put("a.dcm", b"0123456789")
 
-    (found,) = locate(f"{web.url}/a.dcm?X-Amz-Signature={SECRET}")  # type: ignore[attr-defined]
+    (found,) = locate(f"{web.url}/a.dcm?X-Amz-Signature={SECRET}")
 
-    assert found.url == f"{web.url}/a.dcm"  # type: ignore[attr-defined]
+    assert found.url == f"{web.url}/a.dcm"
     assert read_range(found.url, 2, 3) == b"234"
-    assert all(SECRET in headers[":path"] for headers in web.headers)  # type: ignore[attr-defined]
+    assert all(SECRET in headers[":path"] for headers in web.headers)
 
 
 @pytest.mark.parametrize(

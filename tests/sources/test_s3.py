@@ -41,7 +41,7 @@ def endpoint() -> Iterator[str]:
     for name in ("a.dcm", "deep/b c.dcm", "deep/x%20y#?ü.dcm", "deep/.hidden"):
         client.put_object(Bucket="bucket", Key=f"study/{name}", Body=DATA)
     client.put_object(Bucket="bucket", Key="study/empty/", Body=b"")
-    client.put_object(Bucket="bucket", Key="other/one.dcm", Body=b"one")
+    client.put_object(Bucket="bucket", Key="other/one.dcm", Body=b"one", ACL="public-read")
     client.create_bucket(Bucket="odd")
     client.put_object(Bucket="odd", Key="study//a.dcm", Body=DATA)
     client.close()

@@ -49,6 +49,8 @@ def seconds_since_1970(text: str) -> float:
     if match is None:
         return float("nan")
     year, month, day, hours, minutes, seconds, fraction, _offset = match.groups()
+    if int(year) == 0 or not (1 <= int(month or 1) <= 12 and 1 <= int(day or 1) <= 31):
+        return float("nan")
     whole = calendar.timegm((int(year), int(month or 1), int(day or 1), int(hours or 0), int(minutes or 0), int(seconds or 0)))
     return whole + float(fraction or 0)
 
@@ -66,7 +68,7 @@ def parse_values(vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_en
         return "raw", _raw_values(vr, raws, is_implicit, is_big_endian)
     if vr in _CLOCKS:
         parse = _CLOCKS[vr]
-        return "number", np.array([[parse(raw.decode("latin_1").split("\\")[0])] for raw in raws], np.float64).reshape(len(raws), 1)
+        return "number", np.array([parse(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64).reshape(len(raws), 1)
     if vr in _BINARY:
         return "number", _binary_rows(vr, raws, is_big_endian)
     if vr in ("DS", "IS"):
@@ -120,38 +122,45 @@ def _ragged(rows: list[tuple[int | float, ...]]) -> np.ndarray:
     return values
 
 
-def gather_column(vr: str, data: np.ndarray, offset: np.ndarray, length: np.ndarray, *, is_implicit: bool, character_sets: Sequence[str] = ()) -> Column:
-    """Column of values that lie at `offset` of `data` [bytes], little endian; a value of no length is missing."""
+def gather_column(
+    vr: str, data: np.ndarray, offset: np.ndarray, length: np.ndarray, *, is_implicit: bool, character_sets: Sequence[str] = (), is_raw: bool = False
+) -> Column:
+    """Column of values that lie at `offset` of `data` [bytes], little endian; a value of no length is missing.
+
+    `data` must go on for the longest of the values behind the last one's start.
+    """
     count = len(offset)
     width = int(length.max()) if count else 0
     if not width:
         return Column("text", np.empty(0, object), np.full(count, -1, np.int8))
-    if vr in _RAW_VRS:
-        raws = [data[o : o + n].tobytes() for o, n in zip(offset.tolist(), length.tolist(), strict=True)]
-        index: dict[bytes, int] = {}
-        codes = np.array([index.setdefault(raw, len(index)) for raw in raws])
-        kind, values = parse_values(vr, list(index), is_implicit=is_implicit, is_big_endian=False)
-        return Column(kind, values, codes.astype(smallest_codes(len(values))))
-    same_length = bool((length == width).all())
-    place = offset[:, None] + np.arange(width)
-    if same_length:
-        cells = data[place]
-    else:
-        cells = np.where(np.arange(width) < length[:, None], data[np.minimum(place, len(data) - 1)], 0 if vr in _BINARY else 32).astype(np.uint8)
-    if (cells == cells[0]).all() and same_length:
-        cells, codes = cells[:1], np.zeros(count, np.int8)
-    else:
-        cells, codes = distinct_rows(cells)
-        codes = codes.astype(smallest_codes(len(cells)))
-    if not same_length and vr in _BINARY:
-        raws = [data[o : o + n].tobytes() for o, n in zip(offset.tolist(), length.tolist(), strict=True)]
-        kind, values = parse_values(vr, raws, is_implicit=is_implicit, is_big_endian=False)
-        codes = np.arange(count, dtype=smallest_codes(count))
-    else:
-        raws = cells.view(f"S{width}").reshape(-1).tolist() if vr not in _BINARY else [row.tobytes() for row in cells]
-        kind, values = parse_values(vr, raws, is_implicit=is_implicit, is_big_endian=False, character_sets=character_sets)
-    codes = np.where(length > 0, codes, -1).astype(codes.dtype)
-    return Column(kind, values, codes)
+    same_length = int(length.min()) == width
+    window: np.ndarray = np.ndarray((max(0, len(data) - width + 1),), f"V{width}", data, 0, (1,))
+    cells = window[offset] if int(offset[-1]) < len(window) and int(offset.max()) < len(window) else _gather_near_end(data, offset, width)
+    if same_length and (cells.view(np.uint8).reshape(count, width) == cells[:1].view(np.uint8)).all():
+        kind, values = _parse_any(vr, [cells[0].tobytes()], is_implicit, character_sets, is_raw)
+        return Column(kind, values, np.zeros(count, np.int8))
+    raws = cells.tolist() if same_length else [cell[:n] for cell, n in zip(cells.tolist(), length.tolist(), strict=True)]
+    index: dict[bytes, int] = {}
+    codes = np.array([index.setdefault(raw, len(index)) for raw in raws], np.int64)
+    distinct = list(index)
+    if b"" in index:
+        empty = index[b""]
+        codes = np.where(codes == empty, -1, codes - (codes > empty))
+        del distinct[empty]
+    kind, values = _parse_any(vr, distinct, is_implicit, character_sets, is_raw)
+    return Column(kind, values, codes.astype(smallest_codes(len(values))))
+
+
+def _gather_near_end(data: np.ndarray, offset: np.ndarray, width: int) -> np.ndarray:
+    padded = np.concatenate([data[int(offset.min()) :], np.zeros(width, np.uint8)])
+    window: np.ndarray = np.ndarray((len(padded) - width + 1,), f"V{width}", padded, 0, (1,))
+    return window[offset - int(offset.min())]
+
+
+def _parse_any(vr: str, raws: Sequence[bytes], is_implicit: bool, character_sets: Sequence[str], is_raw: bool) -> tuple[Kind, np.ndarray]:
+    if is_raw:
+        return "raw", _raw_values(vr, raws, is_implicit, is_big_endian=False)
+    return parse_values(vr, raws, is_implicit=is_implicit, is_big_endian=False, character_sets=character_sets)
 
 
 def build_column(keys: Sequence[tuple[str, bytes, bool, bool] | None], character_sets: Sequence[str] = (), *, is_raw: bool = False) -> Column:

@@ -1,4 +1,4 @@
-"""Data sets with the same sequence of elements are walked in step: one array operation per element, not one per file.
+"""Data sets with the same sequence of elements are walked in step: a few array operations per element, not one walk per file.
 
 Many data sets (headers in a block of memory, or the items of one sequence) are walked at once. At each step the element
 headers of all of them are read with one indexing operation and compared with the first one's. Lengths may differ, tags
@@ -27,6 +27,15 @@ from xdicom.headers.elements import (
 
 Path = tuple[int, ...]
 """Tags from the top level down to an element."""
+Refill = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]
+"""Given the rows in step and where each is, reads on from there: new places in the data, and bytes from there on."""
+
+PADDING = 16
+"""Bytes that `data` must have behind the last data set."""
+_PIXEL_REPRESENTATION = (0x00280103,)
+_TAG_AND_VR = np.uint64(0xFFFFFFFFFFFF)
+_TAG = np.uint64(0xFFFFFFFF)
+_LONGEST_HEADER = 12
 
 
 @dataclass(slots=True)
@@ -77,100 +86,156 @@ def walk_alike(
     is_wanted: Callable[[Path], bool],
     is_entered: Callable[[Path], bool],
     stops_at: Callable[[int], bool] = lambda tag: False,
+    refill: Refill | None = None,
     keep_at_least: int = 1,
 ) -> Alike:
     """Walk the little-endian data sets that begin at `starts` of `data` in step with the first one.
 
-    A data set ends at its `stops`, at an item delimiter, or at a tag for which `stops_at` holds. The walk gives up (no rows)
-    where the first one can't be followed, or where fewer than `keep_at_least` data sets are still in step.
+    A data set ends at its `stops`, at an item delimiter, or at a tag for which `stops_at` holds; with `refill`, `stops` are
+    only where the bytes at hand end. The walk gives up (no rows) where the first one can't be followed, or where fewer
+    than `keep_at_least` data sets are still in step.
+
+    Parameters
+    ----------
+    data
+        uint8, with `PADDING` bytes behind the last data set.
+    starts, stops
+        First byte of each data set, and the byte behind it; int64, shape `(rows,)`.
+    syntax
+        How they are written.
+    is_wanted, is_entered
+        Whether the element at a path is to be recorded, and whether a sequence there is to be walked into.
+    stops_at
+        Whether a tag at the top level ends the walk.
+    refill
+        Reads on where the bytes at hand end.
+    keep_at_least
+        Fewest data sets for which walking in step is worth it.
     """
-    walk = _Walk(data, starts, stops, syntax)
-    nothing = Alike(np.empty(0, np.int64), np.empty(0, np.int64))
-    is_signed = False
+    walk = _Walk(data, starts, stops, syntax, refill)
     while True:
-        walk.close_ended()
+        if walk.open:
+            walk.close_ended()
         if len(walk.rows) < keep_at_least:
-            return nothing
-        if not walk.open and not walk.keep_equal(walk.position >= walk.stop):
+            break
+        if int(walk.left.min()) < PADDING and not walk.open and refill is None and not walk.keep_as_first(walk.left <= 0):
             return walk.finish(0)
-        if not walk.keep(walk.position + 12 <= walk.stop + 4):
-            return nothing
-        word = walk.words[walk.position]
-        first = int(word[0])
-        group, element = first & 0xFFFF, first >> 16 & 0xFFFF
-        tag = group << 16 | element
-        if group == 0xFFFE:
-            walk.keep(word & 0xFFFFFFFF == first & 0xFFFFFFFF)
-            length = (walk.words[walk.position] >> np.uint64(32)).astype(np.int64)
-            outcome = walk.item_tag(tag, length)
-            if outcome is None:
-                return nothing
-            if outcome:
-                return walk.finish(0)
-            continue
-        if not walk.open and stops_at(tag):
-            walk.keep(word & 0xFFFFFFFF == first & 0xFFFFFFFF)
-            return walk.finish(tag)
-        if syntax.is_implicit:
-            walk.keep(word & 0xFFFFFFFF == first & 0xFFFFFFFF)
-            length = (walk.words[walk.position] >> np.uint64(32)).astype(np.int64)
-            vr, header_length = vr_in_implicit(tag, is_signed), 8
-        else:
-            walk.keep(word & 0xFFFFFFFFFFFF == first & 0xFFFFFFFFFFFF)
-            vr_bytes = (first >> 32 & 0xFFFF).to_bytes(2, "little")
-            if vr_bytes in LONG_VRS:
-                if not walk.keep(walk.position + 16 <= len(data)):
-                    return nothing
-                length = (walk.words[walk.position + 8] & 0xFFFFFFFF).astype(np.int64)
-                header_length = 12
-            elif vr_bytes in SHORT_VRS:
-                length = (walk.words[walk.position] >> np.uint64(48)).astype(np.int64)
-                header_length = 8
-            else:
-                return nothing
-            vr = vr_bytes.decode()
-        path = (*walk.path, tag)
-        if int(length[0]) == UNDEFINED_LENGTH:
-            if (vr != "SQ" and not syntax.is_implicit) or len(walk.open) > MAX_DEPTH:
-                return nothing
-            walk.keep(length == UNDEFINED_LENGTH)
-            walk.position = walk.position + header_length
-            walk.open.append(_Open(is_item=False, end=None, path=path, begin=walk.position if is_wanted(path) and walk.in_first_items else None))
-            continue
-        begin = walk.position + header_length
-        inside = (length != UNDEFINED_LENGTH) & (begin + length <= walk.stop)
-        if not inside.all():
-            walk.keep(inside)
-            if not len(walk.rows):
-                return nothing
-            length, begin = length[inside], begin[inside]
-        if is_wanted(path) and walk.in_first_items:
-            walk.record(path, vr, begin, length)
-            if path == (0x00280103,):
-                is_signed = bool(data[begin[0]])
-                walk.keep(data[begin] == data[begin[0]])
-                if len(begin) != len(walk.rows):
-                    return nothing
-        if vr == "SQ" and is_entered(path):
-            walk.position = begin
-            walk.open.append(_Open(is_item=False, end=begin + length, path=path))
-        else:
-            walk.position = begin + length
+        if int(walk.left.min()) < PADDING and not walk.read_on():
+            break
+        outcome = walk.step(is_wanted, is_entered, stops_at)
+        if outcome is not None:
+            return walk.finish(outcome) if outcome >= 0 else _NOTHING
+    return _NOTHING
+
+
+_NOTHING = Alike(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 class _Walk:
     """State of a walk in step: where each data set is, and what is open."""
 
-    def __init__(self, data: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax) -> None:
-        self.data = data
+    def __init__(self, data: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax, refill: Refill | None) -> None:
+        self.data, self.syntax, self.refill = data, syntax, refill
         self.words: np.ndarray = np.ndarray((max(0, len(data) - 7),), "<u8", data, 0, (1,))
         """The eight bytes from each byte on, as one number."""
         self.position = starts.astype(np.int64)
-        self.stop = np.minimum(stops.astype(np.int64), max(0, len(data) - 7))
+        self.left = stops.astype(np.int64) - self.position
+        """Bytes at hand from there on."""
         self.rows = np.arange(len(starts), dtype=np.int64)
-        self.syntax = syntax
         self.open: list[_Open] = []
         self.recorded: list[tuple[np.ndarray, AlikeElement]] = []
+        self.is_signed = False
+
+    def step(self, is_wanted: Callable[[Path], bool], is_entered: Callable[[Path], bool], stops_at: Callable[[int], bool]) -> int | None:
+        """Take the next element: None to go on, the tag at which the walk ends (0 at a delimiter), -1 to give up."""
+        word = self.words[self.position]
+        first = int(word[0])
+        tag = (first & 0xFFFF) << 16 | first >> 16 & 0xFFFF
+        vr_bytes = (first >> 32 & 0xFFFF).to_bytes(2, "little")
+        has_vr = not self.syntax.is_implicit and tag >> 16 != 0xFFFE
+        is_end = not self.open and stops_at(tag)
+        differs = (word ^ word[0]) & (_TAG_AND_VR if has_vr and not is_end else _TAG)
+        if differs.any():
+            same = differs == 0
+            self.keep(same)
+            word = word[same]
+        if tag >> 16 == 0xFFFE:
+            return self._item_tag(tag, (word >> np.uint64(32)).view(np.int64))
+        if is_end:
+            return tag
+        header_length = 8
+        if not has_vr:
+            length, vr = (word >> np.uint64(32)).view(np.int64), vr_in_implicit(tag, self.is_signed)
+        elif vr_bytes in SHORT_VRS:
+            length, vr = (word >> np.uint64(48)).view(np.int64), vr_bytes.decode()
+        elif vr_bytes in LONG_VRS:
+            length, vr = (self.words[self.position + 8] & _TAG).view(np.int64), vr_bytes.decode()
+            header_length = _LONGEST_HEADER
+        else:
+            return -1
+        path = (*self.path, tag) if self.open else (tag,)
+        wanted = is_wanted(path) and (not self.open or self._in_first_items())
+        is_undefined = length == UNDEFINED_LENGTH if has_vr is False or header_length == _LONGEST_HEADER else None
+        if is_undefined is not None and is_undefined.any():
+            return self._open_undefined(path, vr, header_length, is_undefined, wanted)
+        skipped = length + header_length
+        if (wanted or (vr == "SQ" and is_entered(path))) and (skipped > self.left).any():
+            if self.refill is not None and int(skipped.max()) <= _MAX_VALUE and self.read_on():
+                return None
+            inside = skipped <= self.left
+            if not self.keep(inside):
+                return -1
+            length, skipped = length[inside], skipped[inside]
+        if wanted:
+            self._record(path, vr, self.position + header_length, length)
+            if path == _PIXEL_REPRESENTATION:
+                values = self.data[self.position + header_length]
+                self.is_signed = bool(values[0])
+                self.keep(values == values[0])
+                return self._advance(skipped[values == values[0]])
+        if vr == "SQ" and is_entered(path):
+            self._advance(np.full(len(self.rows), header_length))
+            self.open.append(_Open(is_item=False, end=self.position + length, path=path))
+            return None
+        return self._advance(skipped)
+
+    def _advance(self, by: np.ndarray) -> None:
+        self.position = self.position + by
+        self.left = self.left - by
+
+    def _open_undefined(self, path: Path, vr: str, header_length: int, is_undefined: np.ndarray, wanted: bool) -> int | None:
+        if (vr != "SQ" and not self.syntax.is_implicit) or len(self.open) > MAX_DEPTH or not self.keep(is_undefined == is_undefined[0]):
+            return -1
+        if not is_undefined[0]:
+            return None  # those of undefined length fell out: the element is read once more
+        self._advance(np.full(len(self.rows), header_length))
+        self.open.append(_Open(is_item=False, end=None, path=path, begin=self.position if wanted else None))
+        return None
+
+    def _item_tag(self, tag: int, length: np.ndarray) -> int | None:
+        """Enter or leave an item or a sequence."""
+        top = self.open[-1] if self.open else None
+        if tag == ITEM and top is not None and not top.is_item:
+            is_undefined = length == UNDEFINED_LENGTH
+            same = is_undefined == is_undefined[0]
+            self.keep(same)
+            self._advance(np.full(len(self.rows), 8))
+            top.count += 1
+            self.open.append(_Open(is_item=True, end=None if is_undefined[0] else self.position + length[same]))
+            return None
+        if tag == ITEM_DELIMITER and (top is None or (top.is_item and top.end is None)):
+            self._advance(np.full(len(self.rows), 8))
+            if top is None:
+                return 0
+            self.open.pop()
+            return None
+        if tag == SEQUENCE_DELIMITER and top is not None and not top.is_item and top.end is None:
+            if top.begin is not None:
+                self._record(top.path, "SQ", top.begin, self.position - top.begin)
+            self._advance(np.full(len(self.rows), 8))
+            self.open.pop()
+            return None
+        return -1
 
     @property
     def path(self) -> Path:
@@ -180,14 +245,25 @@ class _Walk:
                 return entry.path
         return ()
 
-    @property
-    def in_first_items(self) -> bool:
+    def _in_first_items(self) -> bool:
         """Whether every open sequence is in its first item."""
         return all(entry.count <= 1 for entry in self.open if not entry.is_item)
 
-    def record(self, path: Path, vr: str, offset: np.ndarray, length: np.ndarray) -> None:
+    def _record(self, path: Path, vr: str, offset: np.ndarray, length: np.ndarray) -> None:
         """Remember an element for the data sets that are in step now."""
         self.recorded.append((self.rows, AlikeElement(path, vr, offset, length)))
+
+    def read_on(self) -> bool:
+        """Have at least a whole element header at hand for every data set, or drop those that end; False to give up."""
+        if self.refill is None:
+            return self.keep(self.left >= 8)
+        if self.open and any(entry.end is not None or entry.begin is not None for entry in self.open):
+            return False  # what is open is counted in places of the bytes at hand
+        found = self.refill(self.rows, self.position)
+        if found is None:
+            return False
+        self.position, self.left = found
+        return self.keep(self.left >= PADDING)
 
     def keep(self, in_step: np.ndarray) -> bool:
         """Drop the data sets that are not in step; False when the first one is not."""
@@ -196,7 +272,7 @@ class _Walk:
         if not in_step[0]:
             self.rows = self.rows[:0]
             return False
-        self.position, self.stop, self.rows = self.position[in_step], self.stop[in_step], self.rows[in_step]
+        self.position, self.left, self.rows = self.position[in_step], self.left[in_step], self.rows[in_step]
         for entry in self.open:
             if entry.end is not None:
                 entry.end = entry.end[in_step]
@@ -204,7 +280,7 @@ class _Walk:
                 entry.begin = entry.begin[in_step]
         return True
 
-    def keep_equal(self, condition: np.ndarray) -> bool:
+    def keep_as_first(self, condition: np.ndarray) -> bool:
         """Drop the data sets for which `condition` is not what it is for the first; whether the walk goes on for that one."""
         self.keep(condition == condition[0])
         return not condition[0]
@@ -213,35 +289,9 @@ class _Walk:
         """Close the items and sequences of defined length that end here."""
         while self.open and len(self.rows):
             end = self.open[-1].end
-            if end is None or self.keep_equal(self.position >= end):
+            if end is None or self.keep_as_first(self.position >= end):
                 return
             self.open.pop()
-
-    def item_tag(self, tag: int, length: np.ndarray) -> bool | None:
-        """Enter or leave an item or a sequence: True when the data set ends here, None where the tag is out of place."""
-        top = self.open[-1] if self.open else None
-        if tag == ITEM and top is not None and not top.is_item:
-            is_undefined = length == UNDEFINED_LENGTH
-            self.keep(is_undefined == is_undefined[0])
-            undefined = bool(is_undefined[0])
-            length = length[is_undefined == is_undefined[0]]
-            self.position = self.position + 8
-            top.count += 1
-            self.open.append(_Open(is_item=True, end=None if undefined else self.position + length))
-            return False
-        if tag == ITEM_DELIMITER and (top is None or (top.is_item and top.end is None)):
-            self.position = self.position + 8
-            if top is None:
-                return True
-            self.open.pop()
-            return False
-        if tag == SEQUENCE_DELIMITER and top is not None and not top.is_item and top.end is None:
-            if top.begin is not None:
-                self.record(top.path, "SQ", top.begin, self.position - top.begin)
-            self.position = self.position + 8
-            self.open.pop()
-            return False
-        return None
 
     def finish(self, stop_tag: int) -> Alike:
         """What was found, for the data sets that stayed in step to the end."""
@@ -253,3 +303,7 @@ class _Walk:
                 at = np.searchsorted(rows, self.rows)
                 elements.append(AlikeElement(element.path, element.vr, element.offset[at], element.length[at]))
         return Alike(self.rows, self.position, elements, stop_tag)
+
+
+_MAX_VALUE = 4096
+"""Values up to this length may make the walk read on; longer ones are left to the walk of one file [bytes]."""

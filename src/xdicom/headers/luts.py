@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -138,7 +139,8 @@ def parse_palette(item: Item, *, is_signed: bool | None = None) -> Palette | Non
 def parse_real_world_maps(item: Item) -> tuple[RealWorldMap, ...]:
     """Real-world value mappings (0040,9096), alternatives to each other (PS3.3 C.7.6.16.2.11).
 
-    Mappings that say neither slope nor table, or no range, are left out: they map nothing.
+    A linear mapping without a range maps all values. What has neither slope nor table, or a table without a first
+    value mapped, is left out: it maps nothing.
     """
     found = (_real_world_map(entry) for entry in _items(item, 0x00409096))
     return tuple(mapping for mapping in found if mapping is not None)
@@ -259,14 +261,15 @@ def _real_world_map(item: Item) -> RealWorldMap | None:
     low = first(item, 0x00409216) if 0x00409216 in item else first(item, 0x00409214)
     high = first(item, 0x00409211) if 0x00409211 in item else first(item, 0x00409213)
     slope, intercept, entries = first(item, 0x00409225), first(item, 0x00409224), numbers(item, 0x00409212)
-    if low is None or high is None or (slope is None and not entries):
+    if (slope is None and not entries) or (entries and low is None):
         return None
     units = _items(item, 0x004008EA)
     quantities = [concept for entry in _items(item, 0x00409220) for concept in _items(entry, 0x0040A168)]
+    low, high = -math.inf if low is None else float(low), math.inf if high is None else float(high)
     table = LookupTable(int(min(low, high)), np.array(entries, np.float64), bits=64) if entries else None
     return RealWorldMap(
-        first_mapped=float(low),
-        last_mapped=float(high),
+        first_mapped=low,
+        last_mapped=high,
         slope=None if table is not None or slope is None else float(slope),
         intercept=None if table is not None else float(intercept or 0.0),
         table=table,

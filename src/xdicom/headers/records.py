@@ -30,6 +30,9 @@ from xdicom.model.encoding import (
 HEAD_LENGTH = 8192
 """Bytes read of each source at first: the headers of most single-frame objects fit [bytes]."""
 
+BITS_ALLOCATED = (1, 8, 16, 32, 64)
+"""Sizes of a sample cell that are read."""
+
 _META = frozenset(tag for tag in PUBLIC if tag >> 16 == 2)
 _LAZY = {TAGS["PixelData"], TAGS["FloatPixelData"], TAGS["DoubleFloatPixelData"], TAGS["ICCProfile"], TAGS["IconImageSequence"]}
 WANTED = frozenset(PUBLIC) - _LAZY | frozenset(tag for tag in OVERLAYS if tag & 0xFFFF != 0x3000)
@@ -120,7 +123,7 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
         uid = uid or named_by_pydicom
     if not uid:
         uid = EXPLICIT_BIG_ENDIAN if syntax.is_big_endian else IMPLICIT_LITTLE_ENDIAN if syntax.is_implicit else EXPLICIT_LITTLE_ENDIAN
-    values = _named(walked.values, syntax)
+    values = {name: key for name, (_, key) in named_values(walked.values, syntax).items()}
     _add_csa(values, csa)
     for tag, raw in meta.items():
         values.setdefault(NAMES[tag], RawKey("UI", raw, False, False))
@@ -154,6 +157,8 @@ def pixel_encoding(header: Header) -> PixelEncoding:
     missing = [name for name, value in sizes.items() if value <= 0]
     if missing:
         raise PixelDataError(f"the header does not state {', '.join(missing)}")
+    if sizes["bits_allocated"] not in BITS_ALLOCATED:
+        raise UnsupportedEncodingError(f"Bits Allocated is {sizes['bits_allocated']}; read are {', '.join(map(str, BITS_ALLOCATED))}")
     floats = {FLOAT_PIXEL_DATA: 32, DOUBLE_FLOAT_PIXEL_DATA: 64}
     bits_allocated = floats.get(walked.pixel_keyword, sizes["bits_allocated"])
     bits_stored = int(header.number("bits_stored", bits_allocated))
@@ -273,21 +278,23 @@ def _data_set_syntax(head: bytes, start: int, uid: str, notes: list[str]) -> Syn
     return Syntax(is_implicit, is_big)
 
 
-def _named(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[str, RawKey]:
-    """Values by name; vendors' elements by the private creator of their block (PS3.5 7.8.1)."""
-    named: dict[str, RawKey] = {}
+def named_values(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[str, tuple[int, RawKey]]:
+    """Tags and values by name; vendors' elements by the private creator of their block (PS3.5 7.8.1)."""
+    named: dict[str, tuple[int, RawKey]] = {}
     private: list[int] = []
     implicit, big = syntax.is_implicit, syntax.is_big_endian
     for tag, (vr, data) in values.items():
         name = NAMES.get(tag)
         if name is not None:
-            named[name] = RawKey(vr, data, implicit, big)
+            named[name] = (tag, RawKey(vr, data, implicit, big))
         elif tag >> 16 & 1:
             private.append(tag)
         elif tag in OVERLAYS:
-            named[f"overlay_{tag >> 16 & 0xFF:02x}_{to_snake_case(OVERLAYS[tag][1])}"] = RawKey(vr, data, implicit, big)
+            named[f"overlay_{tag >> 16 & 0xFF:02x}_{to_snake_case(OVERLAYS[tag][1])}"] = (tag, RawKey(vr, data, implicit, big))
+    if not private:
+        return named
     creators = {tag: values[tag][1].decode("latin_1").strip(" \0") for tag in private if 0x10 <= tag & 0xFFFF <= 0xFF}
-    manufacturer = named["manufacturer"].data.decode("latin_1").lower() if "manufacturer" in named else ""
+    manufacturer = named["manufacturer"][1].data.decode("latin_1").lower() if "manufacturer" in named else ""
     for tag in private:
         if tag in creators:
             continue
@@ -298,7 +305,7 @@ def _named(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[str, Ra
         entry = PRIVATE.get((group, creator or "", low))
         if entry is not None:
             vr, data = values[tag]
-            named[PRIVATE_NAMES[group, creator or "", low]] = RawKey(entry[0] if vr == "UN" else vr, data, implicit, big)
+            named[PRIVATE_NAMES[group, creator or "", low]] = (tag, RawKey(entry[0] if vr == "UN" else vr, data, implicit, big))
     return named
 
 

@@ -56,7 +56,7 @@ def native_spans(start: int, length: int, encoding: PixelEncoding, count: int) -
     number = np.arange(count + 1, dtype=np.int64) * bits
     first, last = number[:-1] // unit, -(-number[1:] // unit)
     spans.offset = start + first * (unit // 8)
-    spans.length = (last - first) * (unit // 8)
+    spans.length = np.clip(start + length - spans.offset, 0, (last - first) * (unit // 8))
     return spans
 
 

@@ -23,7 +23,7 @@ from xdicom.headers.elements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _NUMBER_FORMATS = {
     "US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d",
@@ -101,17 +101,18 @@ class RawValue:
         return parse_items(self.data, is_implicit=self.is_implicit, is_big_endian=self.is_big_endian)
 
 
-def _integer(text: bytes) -> int:
+def _integer(text: bytes) -> int | float:
     try:
         return int(text)
     except ValueError:
-        return int(float(text))  # some senders write 1.0 or 1e3 into an integer string
+        value = float(text)  # some senders write 1.0 or 1e3 into an integer string, and some 1.5
+        return value if 0 < value % 1 < 1 else int(value)
 
 
-def number_or_nan(text: bytes, number: type[float] | object) -> int | float:
+def number_or_nan(text: bytes, number: Callable[[bytes], int | float]) -> int | float:
     """`number(text)`, or NaN where the text is not a number."""
     try:
-        return number(text)  # type: ignore[operator, no-any-return]
+        return number(text)
     except (ValueError, OverflowError):
         return float("nan")
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from xdicom.errors import NotDicomError, XDicomError
+from xdicom.headers.batch import FEWEST_ALIKE, AlikeHeaders, HeadBatch
 from xdicom.headers.columns import build_column
 from xdicom.headers.records import HEAD_LENGTH, Header, RawKey, frame_spans, parse_header, pixel_encoding
-from xdicom.headers.spans import Spans
+from xdicom.headers.spans import ITEM_HEADER_LENGTH, Spans
 from xdicom.index.catalog import Catalog, Problem
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import PixelEncoding
-from xdicom.model.frames import FrameTable, InstanceTable
-from xdicom.sources.chain import inflate_of
-from xdicom.sources.ranges import read_heads, read_range
+from xdicom.model.frames import FrameTable, InstanceTable, concatenate_frames
+from xdicom.sources.chain import inflate_of, is_local
+from xdicom.sources.ranges import heads_block, read_heads, read_heads_into, read_into, read_range
 from xdicom.sources.source import Source
 
 Progress = Callable[[int, int], None]
 """Called with the number of sources read so far and their total."""
+
+BATCH = 1024
+"""Files whose headers are walked in step at once: their first bytes fit in the processor's cache."""
 
 
 @dataclass(slots=True)
@@ -33,7 +38,8 @@ class _Gathered:
     headers: list[Header] = field(default_factory=list)
     encodings: list[PixelEncoding] = field(default_factory=list)
     spans: list[Spans] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    problems: list[tuple[int, Problem]] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
 
@@ -43,23 +49,126 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
     A source that is no DICOM file, has no pixels or can't be read becomes a problem of the catalog and stops no other.
     """
     gathered = _Gathered()
+    parts: list[tuple[np.ndarray, FrameTable]] = []
+    others: list[int] = []
+    for start in range(0, len(sources), BATCH):
+        batch = sources[start : start + BATCH]
+        if len(batch) < FEWEST_ALIKE or not all(is_local(source.url) for source in batch):
+            others.extend(range(start, start + len(batch)))
+            continue
+        tables, left = _scan_batch(batch)
+        parts.extend((rows + start, table) for rows, table in tables)
+        others.extend((left + start).tolist())
+        if progress is not None:
+            progress(len(sources) - len(others), len(sources))
     errors: dict[int, XDicomError] = {}
     found: dict[int, Source] = {}
-    for number, head in read_heads(sources, HEAD_LENGTH, on_progress=progress, errors=errors, found=found):
-        _gather(found.get(number, sources[number]), head, gathered)
-    gathered.problems.extend(Problem(sources[number].url, str(error), type(error).__name__) for number, error in sorted(errors.items()))
-    return _to_catalog(gathered, len(sources))
+    chosen = [sources[number] for number in others]
+
+    def report(done: int, _: int) -> None:
+        if progress is not None:
+            progress(len(sources) - len(others) + done, len(sources))
+
+    for number, head in read_heads(chosen, HEAD_LENGTH, on_progress=report, errors=errors, found=found):
+        _gather(others[number], found.get(number, chosen[number]), head, gathered)
+    gathered.problems.extend((others[number], Problem(chosen[number].url, str(error), type(error).__name__)) for number, error in errors.items())
+    by_pydicom = sum(header.parser == "pydicom" for header in gathered.headers)
+    if gathered.headers or not parts:
+        parts.append((np.array(gathered.numbers, np.int64), _to_table(gathered)))
+    problems = tuple(problem for _, problem in sorted(gathered.problems, key=lambda entry: entry[0]))
+    return Catalog(_in_order(parts), problems, tuple(gathered.notes), len(sources), by_pydicom)
 
 
-def _gather(source: Source, head: bytes, gathered: _Gathered) -> None:
+def _scan_batch(sources: Sequence[Source]) -> tuple[list[tuple[np.ndarray, FrameTable]], np.ndarray]:
+    """Frames of local files that are laid out alike, with the numbers of their sources, and those of the sources that are left."""
+    urls = [source.url for source in sources]
+    batch = HeadBatch(_block(), len(sources))
+    got = read_heads_into(urls, batch.heads)
+
+    def read_more(rows: np.ndarray, offsets: np.ndarray, block: np.ndarray) -> np.ndarray:
+        return np.array([read_into(urls[row], offset, block[row]) for row, offset in zip(rows.tolist(), offsets.tolist(), strict=True)], np.int64)
+
+    found, left = batch.parse(got, read_more)
+    tables, dropped = [], [left]
+    for headers in found:
+        rows, table = _table_of_alike(headers, sources)
+        tables.append((rows, table))
+        dropped.append(np.setdiff1d(headers.rows, rows))
+    return tables, np.sort(np.concatenate(dropped))
+
+
+_blocks = threading.local()
+
+
+def _block() -> np.ndarray:
+    """Room for one batch, kept for the next one: fresh memory costs more than the walk."""
+    if not hasattr(_blocks, "block"):
+        _blocks.block = heads_block(2 * BATCH, HEAD_LENGTH)
+    return _blocks.block  # type: ignore[no-any-return]
+
+
+def _table_of_alike(headers: AlikeHeaders, sources: Sequence[Source]) -> tuple[np.ndarray, FrameTable]:
+    """Frames of files laid out alike, with the numbers of their sources; files that need a closer look are left out."""
+    count = len(headers.rows)
+    sizes = np.array([sources[row].size for row in headers.rows.tolist()], np.int64)
+    offset, length = headers.pixel_offset.copy(), np.full(count, -1, np.int64)
+    encodings: list[PixelEncoding] = []
+    code = np.full(count, -1, np.int16)
+    for rows, header in headers.forms:
+        try:
+            encoding = pixel_encoding(header)
+        except XDicomError:
+            continue
+        code[rows] = len(encodings)
+        encodings.append(encoding)
+        available = np.minimum(headers.pixel_length[rows], sizes[rows] - headers.pixel_offset[rows])
+        if encoding.is_encapsulated:
+            # One fragment, and behind it just a sequence delimiter to the end: nothing else needs a look.
+            first = headers.first_items[rows]
+            is_whole = (first[:, 0] >= 0) & (headers.pixel_length[rows] < 0) & (first.sum(axis=1) + ITEM_HEADER_LENGTH == sizes[rows])
+            offset[rows], length[rows] = first[:, 0], np.where(is_whole, first[:, 1], -1)
+        else:
+            needed = encoding.native_span(1)[1]
+            is_whole = (headers.pixel_length[rows] >= 0) & (available >= needed) & (available < 2 * max(needed, 1))
+            length[rows] = np.where(is_whole, needed, -1)
+    keep = (length >= 0) & (code >= 0)
+    columns = headers.columns if keep.all() else {name: column.take(np.flatnonzero(keep)) for name, column in headers.columns.items()}
+    rows = headers.rows[keep]
+    chosen = [sources[row] for row in rows.tolist()]
+    instances = InstanceTable(
+        urls=tuple(source.url for source in chosen),
+        sizes=sizes[keep],
+        stamps=tuple(source.stamp for source in chosen),
+        encodings=tuple(encodings),
+        encoding=code[keep],
+        columns=columns,
+    )
+    number = np.arange(len(rows), dtype=np.int32)
+    return rows, FrameTable(instances, number, np.ones(len(rows), np.int32), offset[keep], length[keep], {})
+
+
+def _in_order(parts: list[tuple[np.ndarray, FrameTable]]) -> FrameTable:
+    """Frames of all parts, in the order of their sources."""
+    parts = [(rows, table) for rows, table in parts if len(table)] or parts[:1]
+    table = parts[0][1] if len(parts) == 1 else concatenate_frames([table for _, table in parts])
+    source = np.concatenate([rows[table.instance] if len(table) else np.empty(0, np.int64) for rows, table in parts])
+    if (np.diff(source) >= 0).all():
+        return table
+    order = np.lexsort((table.frame_number, source))
+    by_source = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
+    return table.reorder(order, by_source)
+
+
+def _gather(number: int, source: Source, head: bytes, gathered: _Gathered) -> None:
     try:
         url, size, header, encoding, spans = _read(source, head)
     except XDicomError as error:
-        gathered.problems.append(Problem(source.url, str(error), type(error).__name__))
+        gathered.problems.append((number, Problem(source.url, str(error), type(error).__name__)))
         return
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
-        gathered.problems.append(Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError"))
+        gathered.problems.append((number, Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError")))
         return
+    gathered.numbers.append(number)
     gathered.urls.append(url)
     gathered.sizes.append(size)
     gathered.stamps.append(source.stamp)
@@ -88,7 +197,7 @@ def _read(source: Source, head: bytes) -> tuple[str, int, Header, PixelEncoding,
     return url, size, header, encoding, frame_spans(header, encoding, fetch, size)
 
 
-def _to_catalog(gathered: _Gathered, source_count: int) -> Catalog:
+def _to_table(gathered: _Gathered) -> FrameTable:
     headers = gathered.headers
     encodings = tuple(dict.fromkeys(gathered.encodings))
     number = {encoding: i for i, encoding in enumerate(encodings)}
@@ -108,7 +217,7 @@ def _to_catalog(gathered: _Gathered, source_count: int) -> Catalog:
     else:
         instance = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         frame_number = np.concatenate([np.arange(1, count + 1, dtype=np.int32) for count in counts]) if counts else np.empty(0, np.int32)
-    frames = FrameTable(
+    return FrameTable(
         instances=instances,
         instance=instance,
         frame_number=frame_number,
@@ -116,8 +225,6 @@ def _to_catalog(gathered: _Gathered, source_count: int) -> Catalog:
         length=np.concatenate([spans.length for spans in gathered.spans]) if counts else np.empty(0, np.int64),
         columns=_frame_columns(headers, counts, gathered),
     )
-    by_pydicom = sum(header.parser == "pydicom" for header in headers)
-    return Catalog(frames, tuple(gathered.problems), tuple(gathered.notes), source_count, by_pydicom)
 
 
 def _instance_columns(headers: Sequence[Header]) -> dict[str, Column]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xdicom.errors import InconsistentSeriesError, PixelDataError
 from xdicom.labeled.tables import table_from_attrs
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.modality import modality_range
@@ -20,7 +21,7 @@ STAGES = (STORED, MODALITY, DISPLAY, RGB, REAL_WORLD, SUV)
 
 RESCALE_COORDS = ("rescale_slope", "rescale_intercept", "dose_grid_scaling", "modality_lut_index", "real_world_value_map_index")
 STORED_ATTRS = (
-    "bits_allocated", "bits_stored", "high_bit", "pixel_representation", "rescale_type", "modality_lut", "modality_luts",
+    "stored_dtype", "bits_allocated", "bits_stored", "high_bit", "pixel_representation", "rescale_type", "modality_lut", "modality_luts",
     "pixel_padding_value", "pixel_padding_range_limit", "float_pixel_padding_value", "float_pixel_padding_range_limit",
     "double_float_pixel_padding_value", "double_float_pixel_padding_range_limit",
     "real_world_value_maps", "palette", "pet_units", "dose_units",
@@ -72,29 +73,51 @@ def parameter(array: xr.DataArray, name: str, default: float | None = None) -> P
 
 def modality_table(array: xr.DataArray) -> LookupTable | None:
     """The one Modality LUT of all frames; None where there is none, or several."""
+    refuse_damaged(array, "modality_lut")
     if "modality_lut" in array.attrs:
         return table_from_attrs(array.attrs["modality_lut"])
     return None
 
 
 def rescale_parameters(array: xr.DataArray) -> tuple[Parameter, Parameter]:
-    """Slope and intercept; the dose grid scaling is a slope too (PS3.3 C.8.8.3)."""
+    """Slope and intercept; the dose grid scaling is a slope too (PS3.3 C.8.8.3).
+
+    Raises
+    ------
+    InconsistentSeriesError
+        When some frames have none.
+    """
     dose = parameter(array, "dose_grid_scaling")
     slope = parameter(array, "rescale_slope", 1.0) if dose is None else dose
     intercept = parameter(array, "rescale_intercept", 0.0)
     assert slope is not None
     assert intercept is not None
+    if not (np.isfinite(slope).all() and np.isfinite(intercept).all()):
+        raise InconsistentSeriesError(
+            "some frames have a rescale slope or intercept and others have none; look at the coordinates rescale_slope and "
+            "rescale_intercept, and select the frames that belong together"
+        )
     return slope, intercept
+
+
+def refuse_damaged(array: xr.DataArray, *names: str) -> None:
+    """Raise where the header has one of the tables `names` but it can't be read.
+
+    Raises
+    ------
+    PixelDataError
+        With what is wrong with it.
+    """
+    for damage in array.attrs.get("damaged_tables", ()):
+        if str(damage).split(":", maxsplit=1)[0] in names:
+            raise PixelDataError(f"the header's table can't be used: {damage}")
 
 
 def stored_dtype(array: xr.DataArray) -> np.dtype[np.generic] | None:
     """Integer type of the stored values, even where padding was masked; None where they are floats in the file."""
     if array.dtype.kind in "iub":
         return array.dtype
-    if "pixel_representation" not in array.attrs or "bits_allocated" not in array.attrs:
-        return None
-    kind = "i" if array.attrs["pixel_representation"] else "u"
-    return np.dtype(f"{kind}{max(1, int(array.attrs['bits_allocated']) // 8)}")
+    return np.dtype(array.attrs["stored_dtype"]) if "stored_dtype" in array.attrs else None
 
 
 def bits_stored(array: xr.DataArray) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -72,7 +73,7 @@ def real_world_maps_from_attrs(attrs: Iterable[Mapping[str, Any]]) -> dict[int, 
     """The mappings that `real_world_maps_to_attrs` made dicts of, by number of set."""
     sets: dict[int, list[RealWorldMap]] = {}
     for entry in attrs:
-        fields = {name: value for name, value in entry.items() if name not in ("set", "table")}
+        fields = {name: value for name, value in entry.items() if name not in ("set", "table") and value is not None}
         table = table_from_attrs(entry["table"]) if entry.get("table") else None
         sets.setdefault(int(entry.get("set", 0)), []).append(RealWorldMap(table=table, **fields))
     return sets
@@ -122,8 +123,8 @@ def overlay_from_attrs(attrs: Mapping[str, Any]) -> Overlay:
 
 def _map_to_attrs(mapping: RealWorldMap) -> Attrs:
     attrs: Attrs = {
-        "first_mapped": mapping.first_mapped,
-        "last_mapped": mapping.last_mapped,
+        "first_mapped": mapping.first_mapped if math.isfinite(mapping.first_mapped) else None,
+        "last_mapped": mapping.last_mapped if math.isfinite(mapping.last_mapped) else None,
         "slope": mapping.slope,
         "intercept": mapping.intercept,
         "unit": mapping.unit,

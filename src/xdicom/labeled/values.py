@@ -25,9 +25,9 @@ from xdicom.labeled.parameters import (
 )
 from xdicom.labeled.tables import table_from_attrs
 from xdicom.lazy.apply import apply
+from xdicom.transforms import padding
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.modality import SINGLE_PRECISION_BITS, modality_dtype, rescale
-from xdicom.transforms.padding import is_padding, mask_padding as mask
 
 PADDING_PAIRS = (
     ("pixel_padding_value", "pixel_padding_range_limit"),
@@ -63,7 +63,7 @@ def to_modality(array: xr.DataArray, *, dtype: DTypeLike | None = None) -> xr.Da
         When `array` does not hold stored values, holds colour, or `dtype` can't hold the result.
     """
     stage(array, (STORED,), "to_modality")
-    _refuse_color(array, "to_modality")
+    refuse_color(array, "to_modality")
     table = modality_table(array)
     wanted = None if dtype is None else np.dtype(dtype)
     if table is not None or "modality_luts" in array.attrs:
@@ -113,8 +113,9 @@ def mask_padding(array: xr.DataArray) -> xr.DataArray:
     dtype = stored_dtype(array)
     bits = 53 if dtype is None and array.dtype.itemsize > 4 else 24 if dtype is None else (bits_stored(array) or 8 * dtype.itemsize)
     result = np.dtype(np.float32 if bits <= SINGLE_PRECISION_BITS else np.float64)
-    data = apply(partial(mask, padding_value=value, range_limit=limit, dtype=result), array.data, dtype=result)
-    return relabeled(array, data, STORED, without=[name for pair in PADDING_PAIRS for name in pair])
+    data = apply(partial(padding.mask_padding, padding_value=value, range_limit=limit, dtype=result), array.data, dtype=result)
+    attrs = {} if dtype is None else {"stored_dtype": dtype.name}
+    return relabeled(array, data, STORED, without=[name for pair in PADDING_PAIRS for name in pair], attrs=attrs)
 
 
 def padding_mask(array: xr.DataArray) -> xr.DataArray:
@@ -127,7 +128,7 @@ def padding_mask(array: xr.DataArray) -> xr.DataArray:
     """
     stage(array, (STORED,), "padding_mask")
     value, limit = _padding(array) or (np.nan, None)
-    data = apply(partial(is_padding, padding_value=value, range_limit=limit), array.data, dtype=np.dtype(bool))
+    data = apply(partial(padding.is_padding, padding_value=value, range_limit=limit), array.data, dtype=np.dtype(bool))
     return xr.DataArray(data, coords=array.coords, dims=array.dims, name="padding_mask")
 
 
@@ -141,7 +142,9 @@ def apply_tables(values: np.ndarray, which: np.ndarray, *, tables: tuple[LookupT
     return out
 
 
-def _through_tables(array: xr.DataArray, table: LookupTable | None, wanted: np.dtype[np.generic] | None) -> tuple[object, np.dtype[np.generic]]:
+def _through_tables(
+    array: xr.DataArray, table: LookupTable | None, wanted: np.dtype[np.generic] | None
+) -> tuple[object, np.dtype[np.generic]]:
     if table is not None:
         which: np.ndarray | float = 0.0
         tables: tuple[LookupTable, ...] = (table,)
@@ -167,13 +170,33 @@ def _apply_table(values: np.ndarray, *, table: LookupTable, dtype: np.dtype[np.g
 
 
 def _padding(array: xr.DataArray) -> tuple[float, float | None] | None:
+    """Padding value and the other end of its range; numbers read with the wrong sign are put right (PS3.3 C.7.5.1.1.2)."""
     for value, limit in PADDING_PAIRS:
         if value in array.attrs:
             other = array.attrs.get(limit)
-            return array.attrs[value], other
+            return _as_stored(array.attrs[value], array), None if other is None else _as_stored(other, array)
     return None
 
 
-def _refuse_color(array: xr.DataArray, what: str) -> None:
+def _as_stored(number: float, array: xr.DataArray) -> float:
+    dtype = stored_dtype(array)
+    if dtype is None or dtype.kind not in "iu":
+        return number
+    turn = float(2 ** (8 * dtype.itemsize))
+    if number > np.iinfo(dtype.str).max and dtype.kind == "i":
+        return number - turn
+    return number + turn if number < 0 and dtype.kind == "u" else number
+
+
+def refuse_color(array: xr.DataArray, what: str) -> None:
+    """Raise where values are colour samples or numbers of colours.
+
+    Raises
+    ------
+    ValueError
+        With what to do with them instead.
+    """
     if int(array.attrs.get("samples_per_pixel", 1)) > 1 or array.attrs.get("photometric_interpretation") == "PALETTE COLOR":
-        raise ValueError(f"{what} is for grayscale; these are {array.attrs.get('photometric_interpretation', 'colour')} samples: use to_rgb()")
+        raise ValueError(
+            f"{what} is for grayscale; these are {array.attrs.get('photometric_interpretation', 'colour')} samples: use to_rgb()"
+        )

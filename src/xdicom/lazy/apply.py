@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import dask.array as da
 import numpy as np
-from dask.base import tokenize
-from dask.blockwise import BlockwiseDep, blockwise
-from dask.highlevelgraph import HighLevelGraph
+from dask.tokenize import tokenize
+
+from xdicom.lazy.cells import values_to_dask
 
 Parameter = np.ndarray | float
 """A number for all blocks, or an array that broadcasts against the whole array, with axes of length 1 for rows and columns."""
@@ -58,7 +57,9 @@ def apply(
     if not isinstance(array, da.Array):
         return function(np.asarray(array), *parameters)
     new = () if new_axis is None else (new_axis,)
-    lazy_parameters = [_along(parameter, array) if isinstance(parameter, np.ndarray) else parameter for parameter in parameters]
+    lazy_parameters = [
+        values_to_dask(parameter, array.chunks) if isinstance(parameter, np.ndarray) else parameter for parameter in parameters
+    ]
     name = getattr(function, "func", function).__name__
     out: da.Array = da.map_blocks(
         function,
@@ -76,36 +77,3 @@ def apply(
 def _check_fits(parameter: np.ndarray, shape: tuple[int, ...]) -> None:
     if parameter.ndim != len(shape) or any(n not in (1, whole) for n, whole in zip(parameter.shape, shape, strict=True)):
         raise ValueError(f"a parameter of shape {parameter.shape} does not belong to an array of shape {shape}")
-
-
-def _along(parameter: np.ndarray, array: da.Array) -> da.Array:
-    """`parameter` in chunks that lie beside those of `array`."""
-    chunks = tuple((1,) if n == 1 and whole != 1 else c for n, whole, c in zip(parameter.shape, array.shape, array.chunks, strict=True))
-    return _values_to_dask(parameter, chunks)
-
-
-@dataclass(frozen=True)
-class _Parts(BlockwiseDep):
-    """The part of an array that each block has, cut when it is asked for."""
-
-    values: np.ndarray
-    starts: tuple[tuple[int, ...], ...]
-    numblocks: tuple[int, ...]
-    produces_tasks: bool = False
-
-    def __getitem__(self, idx: tuple[int, ...]) -> np.ndarray:
-        return self.values[tuple(slice(s[i], s[i + 1]) for s, i in zip(self.starts, idx, strict=True))].copy()
-
-
-def _values_to_dask(values: np.ndarray, chunks: tuple[tuple[int, ...], ...]) -> da.Array:
-    """`values` as a dask array that is one layer, whatever its number of chunks."""
-    name = f"parameter-{tokenize(values, chunks)}"
-    starts = tuple((0, *np.cumsum(c).tolist()) for c in chunks)
-    axes = tuple(range(values.ndim))
-    parts = _Parts(values, starts, tuple(len(c) for c in chunks))
-    layer = blockwise(_itself, name, axes, parts, axes, numblocks={})
-    return da.Array(HighLevelGraph.from_collections(name, layer), name, chunks, dtype=values.dtype)
-
-
-def _itself(part: np.ndarray) -> np.ndarray:
-    return part

@@ -119,6 +119,7 @@ def read_block(block: FrameBlock) -> np.ndarray:
         If storage does not answer, or a source changed since it was scanned.
     """
     refs, cells = block.refs, len(block.cell)
+    _check_lengths(refs)
     plane_shape = block.shape[len(block.shape) - _plane_dimensions(block) :]
     if block.tile is None and cells == len(refs) == 1:
         return _read_one(refs, 0).reshape(block.shape)
@@ -138,6 +139,20 @@ def read_block(block: FrameBlock) -> np.ndarray:
         top, left = tile // block.tile_columns * rows, tile % block.tile_columns * columns
         out[place] = whole[frame, top : top + rows, left : left + columns]
     return out.reshape(block.shape)
+
+
+def _check_lengths(refs: FrameRefs) -> None:
+    """Refuse native frames of which bytes were missing when they were scanned, before room is made for them."""
+    for code, encoding in enumerate(refs.encodings):
+        if encoding.is_encapsulated:
+            continue
+        short = np.flatnonzero((refs.encoding == code) & (refs.length < encoding.native_frame_bits // 8))
+        if len(short):
+            i = int(short[0])
+            raise PixelDataError(
+                f"frame {refs.frame_number[i]}: it should have {encoding.native_frame_bits // 8} bytes, {refs.length[i]} are there: "
+                f"the pixel data is cut short (in {refs.urls[refs.source[i]]})"
+            )
 
 
 def _plane_dimensions(block: FrameBlock) -> int:

@@ -85,9 +85,19 @@ def constant(column: Column, code: int, count: int) -> Column:
 
 
 def concatenate(columns: list[Column | None], counts: list[int]) -> Column:
-    """Columns one behind the other; None stands for frames without a value."""
+    """Columns one behind the other; None stands for frames without a value.
+
+    Where vendors disagree about the kind of a value, the kind that more values have holds, and the others count as missing.
+    """
+    sizes: dict[Kind, int] = {}
+    for column in columns:
+        if column is not None and len(column.values):
+            sizes[column.kind] = sizes.get(column.kind, 0) + len(column.values)
+    if not sizes:
+        return Column("text", np.empty(0, object), np.full(sum(counts), -1, np.int8))
+    kind = max(sizes, key=lambda name: sizes[name])
+    columns = [column if column is not None and column.kind == kind and len(column.values) else None for column in columns]
     present = [column for column in columns if column is not None]
-    kind: Kind = present[0].kind
     if kind == "number":
         width = max(column.values.shape[1] for column in present)
         stacked = np.concatenate([_widen(column.values, width) for column in present])

@@ -130,6 +130,22 @@ class FrameTable:
             columns={name: column.take(rows) for name, column in self.columns.items()},
         )
 
+    def reorder(self, rows: np.ndarray, instances: np.ndarray) -> FrameTable:
+        """The same frames in the order `rows`, their instances in the order `instances`."""
+        old = self.instances
+        place = np.empty(len(instances), np.int32)
+        place[instances] = np.arange(len(instances), dtype=np.int32)
+        table = InstanceTable(
+            urls=tuple(old.urls[i] for i in instances.tolist()),
+            sizes=old.sizes[instances],
+            stamps=tuple(old.stamps[i] for i in instances.tolist()),
+            encodings=old.encodings,
+            encoding=old.encoding[instances],
+            columns={name: Column(column.kind, column.values, column.codes[instances]) for name, column in old.columns.items()},
+        )
+        columns = {name: Column(column.kind, column.values, column.codes[rows]) for name, column in self.columns.items()}
+        return FrameTable(table, place[self.instance[rows]], self.frame_number[rows], self.offset[rows], self.length[rows], columns)
+
     def column(self, name: str) -> Column | None:
         """The value `name` of each frame: that of its own functional groups, else that of its instance; None where no frame has one."""
         own, shared = self.columns.get(name), self.instances.columns.get(name)

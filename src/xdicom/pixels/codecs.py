@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -15,12 +16,15 @@ from xdicom.model.encoding import PixelEncoding
 from xdicom.pixels.color import convert_color, jpeg_color_step
 from xdicom.pixels.jpeg_2000_stream import SIGN_BIT, SSIZ_OFFSET, jpeg_2000_codestream, parse_jpeg_2000
 from xdicom.pixels.jpeg_stream import SOF_JPEG_LS, SOF_LOSSLESS, parse_jpeg
-from xdicom.pixels.jpeg_xl_stream import holds_jpeg, parse_jpeg_xl_size
+from xdicom.pixels.jpeg_xl_stream import holds_jpeg, parse_jpeg_xl
 from xdicom.pixels.samples import join_planes, reinterpret_sign, settle_cells, settle_stream, unpack_bits, unpack_native
 from xdicom.pixels.streams import ALWAYS_BELIEVED, Buffer, StreamHeader, check_growth, check_stream
 
 Decoder = Callable[[Buffer, PixelEncoding], np.ndarray]
 """Stored values, shape `encoding.frame_shape`, type `encoding.dtype`, of one frame's joined fragments."""
+
+_SAFE_OPENJPH = [0, 32]
+"""Version of OpenJPH from which on damaged streams were found to do no harm; OpenJPEG, half as fast, serves before it."""
 
 _RLE_HEADER = struct.Struct("<16I")
 
@@ -80,15 +84,22 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     stream = parse_jpeg_2000(data)
     check_stream(stream, encoding)
     check_growth(data, encoding, 1 << 17, ALWAYS_BELIEVED)
-    if not stream.is_closed:  # OpenJPEG insists on the end marker even where all data is there
-        data = bytes(data) + b"\xff\xd9"
-    if stream.is_high_throughput:
+    if stream.open_end:  # OpenJPEG insists on the end marker, even where all data is there
+        data = bytes(data[: stream.open_end]) + b"\xff\xd9"
+    if stream.is_high_throughput and _has_safe_openjph():
         samples = _decode_high_throughput(data, stream)
     else:
         samples = _call(imagecodecs.jpeg2k_decode, data, planar=False, numthreads=1)
     samples = reinterpret_sign(_shaped(samples, encoding), stream.precision, stream.is_signed, encoding.dtype)
     settle_stream(samples, encoding, stream.precision, masks=False)
     return samples
+
+
+@cache
+def _has_safe_openjph() -> bool:
+    """Whether OpenJPH is one that damaged streams don't bring down; versions before can end the process."""
+    version = codec_version("htj2k").rpartition(" ")[2].split(".")
+    return has_codec("htj2k") and [int(number) for number in version[:2]] >= _SAFE_OPENJPH
 
 
 def _decode_high_throughput(data: Buffer, stream: StreamHeader) -> np.ndarray:
@@ -121,16 +132,15 @@ def _is_written(samples: np.ndarray, stream: StreamHeader) -> bool:
 
 def decode_jpeg_xl(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     """JPEG XL; a recompressed JPEG is written anew and decoded as that (PS3.5 A.4)."""
-    rows, columns = parse_jpeg_xl_size(data)
-    if (rows, columns) != (encoding.rows, encoding.columns):
-        raise PixelDataError(f"the stream holds {rows} x {columns} pixels, the header says {encoding.rows} x {encoding.columns}")
+    stream = parse_jpeg_xl(data, encoding.samples_per_pixel)
+    check_stream(stream, encoding)
     check_growth(data, encoding, 1 << 17, ALWAYS_BELIEVED)
     if holds_jpeg(data):
         return decode_jpeg(_call(imagecodecs.jpegxl_decode_jpeg, data), encoding)
     samples = _shaped(_call(imagecodecs.jpegxl_decode, data, keeporientation=True, numthreads=1), encoding)
-    if samples.dtype.kind != "u" or samples.dtype.itemsize > encoding.dtype.itemsize:
-        raise PixelDataError(f"the stream holds samples of type {samples.dtype}, the header allocates {encoding.bits_allocated} bits")
-    return reinterpret_sign(samples, encoding.bits_stored, False, encoding.dtype)
+    samples = reinterpret_sign(samples, stream.precision, False, encoding.dtype)
+    settle_stream(samples, encoding, stream.precision, masks=False)
+    return samples
 
 
 def decode_rle(data: Buffer, encoding: PixelEncoding) -> np.ndarray:

@@ -70,7 +70,7 @@ def parse_jpeg_2000(data: Buffer) -> StreamHeader:
         precision=(siz[36] & ~SIGN_BIT) + 1,
         is_signed=bool(siz[36] & SIGN_BIT),
         is_high_throughput=is_high_throughput,
-        is_closed=_walk_tile_parts(data, at),
+        open_end=_open_end(data, at),
     )
 
 
@@ -100,14 +100,14 @@ def _check_coding_style(segment: bytes, components: int) -> None:
         raise PixelDataError("damaged JPEG 2000 stream: its coding style is out of range")
 
 
-def _walk_tile_parts(data: Buffer, at: int) -> bool:
-    """Whether the end marker follows the last tile-part; refuses a tile-part that is cut short (A.4.2, A.4.4)."""
+def _open_end(data: Buffer, at: int) -> int:
+    """Byte behind the last tile-part, where no end marker follows it, or 0; refuses a tile-part that is cut short (A.4)."""
     size = len(data)
     while at + 12 <= size and data[at] == 0xFF and data[at + 1] == 0x90:
         length = int.from_bytes(data[at + 6 : at + 10], "big")
         if length == 0:  # the last one, up to the end marker
-            return _EOC in bytes(data[-_TAIL:]) or _EOC in bytes(data[at:])
+            return 0 if _EOC in bytes(data[-_TAIL:]) or _EOC in bytes(data[at:]) else size
         if length < 14 or at + length > size:
             raise PixelDataError(f"JPEG 2000 stream is cut short: a tile-part at byte {at} has {length} bytes, {size - at} are there")
         at += length
-    return bytes(data[at : at + 2]) == _EOC
+    return 0 if bytes(data[at : at + 2]) == _EOC else at

@@ -2,46 +2,85 @@
 
 from __future__ import annotations
 
-from xdicom.errors import PixelDataError
-from xdicom.pixels.streams import Buffer, boxes_of
+from xdicom.errors import PixelDataError, UnsupportedEncodingError
+from xdicom.pixels.streams import Buffer, StreamHeader, boxes_of
+
+_HEAD_LENGTH = 32
+"""Bytes of a code stream that hold all that is read here: at most 8 of each size, and a few bits."""
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+"""Width to height, where one is told by the other (ISO/IEC 18181-1 D.2)."""
 
 
-def parse_jpeg_xl_size(data: Buffer) -> tuple[int, int]:
-    """Rows and columns of a JPEG XL stream [pixels] (ISO/IEC 18181-1 D.2, 18181-2 for the boxes)."""
-    head = _jpeg_xl_head(data)
-    if head[:2] != b"\xff\x0a":
-        raise PixelDataError(f"no JPEG XL stream: it begins with {head[:4].hex(' ') or 'nothing'}, not with ff 0a")
-    bits = int.from_bytes(head[2:].ljust(16, b"\0"), "little")
+class _Bits:
+    """Bits of a stream's head, the least significant of each byte first."""
 
-    def take(count: int) -> int:
-        nonlocal bits
-        value, bits = bits & (1 << count) - 1, bits >> count
+    def __init__(self, head: bytes) -> None:
+        self._left = int.from_bytes(head.ljust(_HEAD_LENGTH, b"\0"), "little")
+
+    def take(self, count: int) -> int:
+        """Unsigned number of the next `count` bits."""
+        value, self._left = self._left & (1 << count) - 1, self._left >> count
         return value
 
-    is_small = take(1)
+    def take_size(self) -> tuple[int, int]:
+        """Height and width [pixels] (ISO/IEC 18181-1 D.2)."""
+        is_small = self.take(1)
+        rows = self._take_length(is_small)
+        ratio = self.take(3)
+        if ratio == 0:
+            return rows, self._take_length(is_small)
+        numerator, denominator = _RATIOS[ratio - 1]
+        return rows, rows * numerator // denominator
 
-    def take_length() -> int:
-        return (take(5) + 1) * 8 if is_small else take((9, 13, 18, 30)[take(2)]) + 1
-
-    rows = take_length()
-    ratio = take(3)
-    if ratio == 0:
-        return rows, take_length()
-    numerator, denominator = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
-    return rows, rows * numerator // denominator
+    def _take_length(self, is_small: int) -> int:
+        return (self.take(5) + 1) * 8 if is_small else self.take((9, 13, 18, 30)[self.take(2)]) + 1
 
 
-def _jpeg_xl_head(data: Buffer) -> bytes:
+def parse_jpeg_xl(data: Buffer, components: int) -> StreamHeader:
+    """Header of a JPEG XL stream, in its container or bare; `components` are what it is expected to have.
+
+    Raises
+    ------
+    PixelDataError
+        Where the stream is none.
+    UnsupportedEncodingError
+        For floating point samples, animations and streams with a preview.
+    """
+    head = _head(data)
+    if head[:2] != b"\xff\x0a":
+        raise PixelDataError(f"no JPEG XL stream: it begins with {head[:4].hex(' ') or 'nothing'}, not with ff 0a")
+    bits = _Bits(head[2:])
+    rows, columns = bits.take_size()
+    return StreamHeader(rows=rows, columns=columns, components=components, precision=_precision(bits))
+
+
+def _precision(bits: _Bits) -> int:
+    """Bits of a sample, out of the image metadata (ISO/IEC 18181-1 D.3)."""
+    if bits.take(1):  # all as usual
+        return 8
+    if bits.take(1):  # further fields
+        bits.take(3)  # orientation, which is left alone
+        if bits.take(1):  # size for display, which is left alone too
+            bits.take_size()
+        if bits.take(2):
+            raise UnsupportedEncodingError("JPEG XL with a preview or an animation in it is not read")
+    if bits.take(1):
+        raise UnsupportedEncodingError("JPEG XL with floating point samples is not read")
+    choice = bits.take(2)
+    return (8, 10, 12)[choice] if choice < 3 else bits.take(6) + 1
+
+
+def _head(data: Buffer) -> bytes:
     """First bytes of the code stream, out of its container if it is in one."""
     if bytes(data[4:8]) != b"JXL ":
-        return bytes(data[:18])
+        return bytes(data[:_HEAD_LENGTH])
     for kind, start, _ in boxes_of(data):
         if kind in (b"jxlc", b"jxlp"):
             start += 4 if kind == b"jxlp" else 0  # a number counts the parts
-            return bytes(data[start : start + 18])
+            return bytes(data[start : start + _HEAD_LENGTH])
     return b""
 
 
 def holds_jpeg(data: Buffer) -> bool:
-    """Whether a JPEG XL stream keeps what it takes to write the JPEG that it was made of (ISO/IEC 18181-2 9.9)."""
+    """Whether a JPEG XL stream keeps what it takes to write the JPEG that it was made of (ISO/IEC 18181-2)."""
     return bytes(data[4:8]) == b"JXL " and any(kind == b"jbrd" for kind, _, _ in boxes_of(data))

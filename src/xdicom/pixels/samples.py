@@ -129,7 +129,7 @@ def unpack_native(data: bytes | memoryview, encoding: PixelEncoding, lead_bits: 
         raise PixelDataError(f"{len(data)} bytes of pixel data found where {needed} are expected: it is cut short")
     raw = np.frombuffer(data, np.uint8, count=needed)
     if encoding.swaps_bytes_of_words:
-        raw = raw.reshape(-1, 2)[:, ::-1].reshape(-1)
+        raw = raw.view(np.uint16).byteswap().view(np.uint8)
     if encoding.bits_allocated == 1:
         return unpack_bits(raw, encoding, lead_bits)
     count = encoding.native_frame_bits // encoding.bits_allocated

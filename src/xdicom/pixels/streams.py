@@ -39,8 +39,8 @@ class StreamHeader:
     """JPEG: what its markers call its three components; empty where they say nothing."""
     is_high_throughput: bool = False
     """JPEG 2000: whether blocks are coded by part 15."""
-    is_closed: bool = True
-    """JPEG 2000: whether the end marker is there."""
+    open_end: int = 0
+    """JPEG 2000: byte at which an end marker is missing; 0 where it is there."""
 
 
 def check_growth(data: Buffer, encoding: PixelEncoding, most_samples_per_byte: int, believed: int = 0) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 LOCAL = "file"
 """Name under which reads of local files are counted."""
 
+_UNFOLDED = 100_000
+"""Reads of local files that wait to be added up, at most."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=://|::)")
 
 
@@ -69,7 +72,7 @@ def _amount(requests: int, size: int) -> str:
 class _Counts:
     """Counts of this process."""
 
-    __slots__ = ("by_scheme", "lock", "retries")
+    __slots__ = ("by_scheme", "local", "lock", "retries")
 
     def __init__(self) -> None:
         self.begin()
@@ -77,7 +80,23 @@ class _Counts:
     def begin(self) -> None:
         self.lock = threading.Lock()
         self.by_scheme: dict[str, list[int]] = {}
+        self.local: deque[int] = deque()
         self.retries = 0
+
+    def fold(self) -> None:
+        """Add the reads of local files up; the lock must be held."""
+        requests = size = 0
+        while self.local:
+            size += self.local.popleft()
+            requests += 1
+        if requests:
+            self.add(LOCAL, size, requests)
+
+    def add(self, scheme: str, size: int, requests: int) -> None:
+        """Add `requests`; the lock must be held."""
+        counts = self.by_scheme.setdefault(scheme, [0, 0])
+        counts[0] += requests
+        counts[1] += size
 
 
 _counts = _Counts()
@@ -86,11 +105,15 @@ _counts = _Counts()
 def count(scheme: str, size: int, requests: int = 1) -> None:
     """Add `requests` that gave `size` bytes together."""
     with _counts.lock:
-        counts = _counts.by_scheme.get(scheme)
-        if counts is None:
-            counts = _counts.by_scheme[scheme] = [0, 0]
-        counts[0] += requests
-        counts[1] += size
+        _counts.add(scheme, size, requests)
+
+
+def count_local(size: int) -> None:
+    """Add one read of a local file: without a lock, since it costs a good part of what the read does."""
+    _counts.local.append(size)
+    if len(_counts.local) > _UNFOLDED:
+        with _counts.lock:
+            _counts.fold()
 
 
 def count_retry() -> None:
@@ -114,12 +137,14 @@ def scheme_of(url: str) -> str:
 def statistics() -> Statistics:
     """What this process read since it began, or since `reset_statistics`."""
     with _counts.lock:
+        _counts.fold()
         return Statistics({name: Traffic(*counts) for name, counts in sorted(_counts.by_scheme.items())}, _counts.retries)
 
 
 def reset_statistics() -> None:
     """Begin to count from zero."""
     with _counts.lock:
+        _counts.local.clear()
         _counts.by_scheme.clear()
         _counts.retries = 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xdicom.sources.counters import LOCAL, count
+from xdicom.sources.counters import LOCAL, count, count_local
 from xdicom.sources.faults import ChangedError, retried
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -53,7 +53,7 @@ def _read(path: str, offset: int, length: int, stamp: str) -> bytes:
         data = _pread_all(fd, length, offset)
     finally:
         os.close(fd)
-    count(LOCAL, len(data))
+    count_local(len(data))
     return data
 
 
@@ -88,7 +88,7 @@ def _read_into(path: str, offset: int, out: memoryview, stamp: str) -> int:
             have += more
     finally:
         os.close(fd)
-    count(LOCAL, have)
+    count_local(have)
     return have
 
 

@@ -36,7 +36,8 @@ def locate(location: Location | Sequence[Location], storage_options: Mapping[str
         A file, a folder (with all that lies below it), a pattern (`*`, `?`, `[…]`, `**` for any number of folders), a
         zip, tar or tar.gz archive, a URL of any protocol or chain that fsspec knows (`s3://bucket/prefix/`,
         `https://host/a.dcm`, `zip://*::s3://bucket/a.zip`), the `url` of a source, or several of all these. A DICOMDIR
-        is a file like any other. Files and folders whose name begins with a dot are left out of folders and patterns.
+        is a file like any other. An archive is known by what is in it, in patterns and lists by the end of its name, and
+        within a folder not at all. Files and folders whose name begins with a dot are left out of folders and patterns.
     storage_options
         Options for remote storage, as fsspec takes them. They are remembered in this process
         (see `set_storage_options`) and are not part of what is returned.
@@ -74,20 +75,20 @@ def locate(location: Location | Sequence[Location], storage_options: Mapping[str
 
 def _locate_one(text: str, options: Mapping[str, object], *, is_one_of_many: bool) -> list[Source]:
     if os.path.lexists(text) or ("::" not in text and not _URL.match(text)):
-        return _locate_local(text)
+        return _locate_local(text, is_one_of_many=is_one_of_many)
     if text.startswith("file://"):
         path = text.removeprefix("file://").removeprefix("localhost")
-        return _locate_local(path if os.path.lexists(path) else unquote(path))
+        return _locate_local(path if os.path.lexists(path) else unquote(path), is_one_of_many=is_one_of_many)
     if split_chain(text)[0]:
         return [_describe_chain(text, options)]
     if inside := _IN_ARCHIVE.fullmatch(text):
         return _locate_in_archive(inside[1], inside[2], options)
     if _URL.match(text):
         return _locate_remote(text, options, is_one_of_many=is_one_of_many)
-    return _locate_local(text)
+    return _locate_local(text, is_one_of_many=is_one_of_many)
 
 
-def _locate_local(text: str) -> list[Source]:
+def _locate_local(text: str, *, is_one_of_many: bool) -> list[Source]:
     path = os.path.abspath(os.path.expanduser(text))
     if os.path.isdir(path):
         return sorted(_walk(path), key=_by_url)
@@ -95,7 +96,8 @@ def _locate_local(text: str) -> list[Source]:
         if not glob.has_magic(path):
             raise SourceError(f"{path}: nothing is there, neither a file nor a folder. Another try will not help: correct the location.")
         return _match_local(path)
-    return _expand(_describe_local(path))
+    source = _describe_local(path)
+    return [source] if is_one_of_many and not has_archive_suffix(path) else _expand(source)
 
 
 def _match_local(pattern: str) -> list[Source]:
@@ -202,9 +204,9 @@ def _locate_remote(text: str, options: Mapping[str, object], *, is_one_of_many: 
     if not found:
         raise SourceError(f"{url}: nothing is there: no object, no prefix and no match. Another try will not help: correct the location.")
     found = sorted((source for source in found if not _is_hidden(source.url[len(below) :])), key=_by_url)
-    if expand and len(found) == 1 and has_archive_suffix(found[0].url):
-        return _expand(found[0])
-    return found
+    if not expand or not (magic or len(found) == 1):
+        return found
+    return [member for source in found for member in (_expand(source) if has_archive_suffix(source.url) else [source])]
 
 
 def pattern_of(pattern: str) -> re.Pattern[str]:

@@ -28,12 +28,29 @@ def can_name(url: str) -> bool:
     if scheme in ("http", "https") and ("?" in rest or "#" in rest or rest.endswith("/")):
         return False
     steps = rest.rstrip("/").split("/")
-    return all(steps) and not {".", ".."} & set(steps) and _is_installed()
+    return all(steps) and not {".", ".."} & set(steps) and _is_installed() and not _process.is_dead
 
 
 @lru_cache(maxsize=1)
 def _is_installed() -> bool:
     return importlib.util.find_spec("obstore") is not None
+
+
+class _Process:
+    """What obstore can do in this process: its threads do not survive a fork, and requests would wait for them for ever."""
+
+    __slots__ = ("has_opened", "is_dead")
+
+    def __init__(self) -> None:
+        self.has_opened = self.is_dead = False
+
+    def fork(self) -> None:
+        self.is_dead = self.has_opened
+
+
+_process = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.fork)
 
 
 def connect(url: str, options: Options) -> ObjectStore | None:
@@ -52,6 +69,7 @@ def connect(url: str, options: Options) -> ObjectStore | None:
         "http": obstore.store.HTTPStore,
     }
     kind = settings.pop("kind")
+    _process.has_opened = True
     # Tries are counted and limited in one place, xdicom.sources.faults, for all libraries alike.
     return ObjectStore(kinds[kind](**settings, retry_config={"max_retries": 0}), decodes=kind == "http")
 

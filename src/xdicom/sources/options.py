@@ -108,8 +108,7 @@ def options_for(url: str) -> Options:
     travelled = dict(_travelled.get()).get(prefix_of(url))
     merged = Options()
     with _lock:
-        matching = sorted((prefix for prefix in _known if _covers(prefix, url)), key=len)
-        for prefix in matching:
+        for prefix in filter(_known.__contains__, _prefixes(url)):
             merged = Options(merge(merged, _choose(_known[prefix], travelled)))
     if travelled:
         _update(merged, travelled)
@@ -205,9 +204,14 @@ def merge(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str
     return result
 
 
-def _covers(prefix: str, url: str) -> bool:
-    """Whether `url` lies at or below `prefix`."""
-    return url.startswith(prefix) and (prefix.endswith("/") or url[len(prefix) : len(prefix) + 1] in ("", "/"))
+def _prefixes(url: str) -> Iterator[str]:
+    """Everything that `url` lies at or below, the widest first."""
+    for position, character in enumerate(url):
+        if character == "/":
+            yield url[:position]
+            yield url[: position + 1]
+    if not url.endswith("/"):
+        yield url
 
 
 def _choose(candidates: list[Options], travelled: tuple[tuple[str, object], ...] | None) -> Options:

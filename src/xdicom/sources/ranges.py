@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 import numpy as np
@@ -342,7 +343,8 @@ def _at_once(function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[B]:
         waiting: deque[Future[B]] = deque()
         try:
             for argument in arguments:
-                waiting.append(pool.submit(function, argument))
+                # Options that came with a task hold in its thread; a copy of the context takes them along.
+                waiting.append(pool.submit(copy_context().run, function, argument))
                 if len(waiting) >= 4 * IN_FLIGHT:
                     yield waiting.popleft().result()
             while waiting:

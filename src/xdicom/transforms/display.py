@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from xdicom.transforms.lookup import LookupTable, all_values, is_small_integer, native, take
-from xdicom.transforms.modality import rescale
+from xdicom.transforms.modality import in_type, rescale_into
+from xdicom.transforms.palette import Palette, apply_supplemental
 from xdicom.transforms.pieces import Scratch, part, pieces
 from xdicom.transforms.presentation import Output
 from xdicom.transforms.voi import LINEAR, WindowKernel
@@ -83,15 +84,19 @@ def _render_pieces(
 ) -> np.ndarray:
     output, presentation = rendering.output, rendering.output.presentation
     out = np.empty(values.shape, output.dtype)
-    slopes, intercepts = np.asarray(slope), np.asarray(intercept)
     dtype = np.dtype(rendering.modality_dtype)
+    slopes, intercepts = in_type(slope, dtype), in_type(intercept, dtype)
+    is_modality = dtype == values.dtype and bool(np.all(slopes == 1) and np.all(intercepts == 0))
+    memory = Scratch(dtype)
 
     def modality_values(index: tuple[slice, ...]) -> np.ndarray:
         if rendering.modality_table is not None:
             return rendering.modality_table.apply(values[index])
-        if isinstance(slope, float) and isinstance(intercept, float) and slope == 1 and intercept == 0 and dtype == values.dtype:
+        if is_modality:
             return values[index]
-        return rescale(values[index], part(slopes, index), part(intercepts, index), dtype=dtype)
+        modality = memory.empty(values[index].shape)
+        rescale_into(modality, values[index], part(slopes, index), part(intercepts, index))
+        return modality
 
     if rendering.voi_table is not None:
         table = rendering.voi_table
@@ -119,6 +124,34 @@ def _render_pieces(
         kernel.write(positions, scratch.copy(modality), index, may_be_missing=modality.dtype.kind == "f")
         out[index] = _blacked(entries[positions], modality)
     return out
+
+
+def render_supplemental(
+    values: np.ndarray,
+    slope: Parameter,
+    intercept: Parameter,
+    center: Parameter,
+    width: Parameter,
+    *,
+    rendering: Rendering,
+    palette: Palette,
+) -> np.ndarray:
+    """Colours of the stored values that a supplemental palette maps, grays of those below it (PS3.3 C.7.6.19).
+
+    Parameters
+    ----------
+    values, slope, intercept, center, width, rendering
+        As `render` takes them.
+    palette
+        The supplemental palette; its colours and the display values are of one type.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape of `values` and a last axis of 3.
+    """
+    gray = render(values, slope, intercept, center, width, rendering=rendering)
+    return apply_supplemental(values, gray, palette, dtype=gray.dtype)
 
 
 def _blacked(display: np.ndarray, modality: np.ndarray) -> np.ndarray:

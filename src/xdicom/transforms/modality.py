@@ -134,20 +134,26 @@ def rescale(values: np.ndarray, slope: np.ndarray | float, intercept: np.ndarray
     array([-1024,   -24], dtype=int16)
     """
     out = np.empty(values.shape, dtype)
-    if dtype.kind in "iu":
-        # whole numbers wrap into the type, and the sum wraps back: the range of the result fits by contract
-        offset = np.asarray(intercept, np.float64).astype(np.int64).astype(dtype)
-        for index in pieces(values.shape):
-            np.add(values[index], part(offset, index), out=out[index], dtype=dtype, casting="unsafe")
-        return out
-    slopes, intercepts = np.asarray(slope, dtype), np.asarray(intercept, dtype)
+    slopes, intercepts = in_type(slope, dtype), in_type(intercept, dtype)
     for index in pieces(values.shape):
         rescale_into(out[index], values[index], part(slopes, index), part(intercepts, index))
     return out
 
 
+def in_type(numbers: np.ndarray | float, dtype: np.dtype[np.generic]) -> np.ndarray:
+    """Slopes or intercepts in the type of the result, for `rescale_into`.
+
+    Whole numbers wrap into an integer type: the sum wraps back, since the range of the result fits by contract.
+    """
+    exact = np.asarray(numbers, np.float64)
+    return exact.astype(np.int64).astype(dtype) if dtype.kind in "iu" else exact.astype(dtype)
+
+
 def rescale_into(out: np.ndarray, values: np.ndarray, slope: np.ndarray, intercept: np.ndarray) -> None:
-    """`values * slope + intercept` into floating-point `out`, of the type of `slope` and `intercept`."""
+    """`values * slope + intercept` into `out`, of the type of `slope` and `intercept`; for integers the slope is 1."""
+    if out.dtype.kind in "iu":
+        np.add(values, intercept, out=out, dtype=out.dtype, casting="unsafe")
+        return
     out[...] = values
     out *= slope
     out += intercept

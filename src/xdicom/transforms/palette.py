@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from xdicom.transforms.lookup import LookupTable, all_values, is_small_integer, native
-from xdicom.transforms.pieces import pieces
+from xdicom.transforms.pieces import Scratch, pieces
 
 DISCRETE, LINEAR, INDIRECT = 0, 1, 2
 """Opcodes of segments (PS3.3 Table C.7-24)."""
@@ -47,18 +48,7 @@ class Palette:
         They do for entries of up to 8 bits, for 16-bit ones that repeat one byte twice or leave the low byte empty, and
         for the non-conforming 16-bit ones that never exceed 255 (PS3.3 C.7.6.3.1.6).
         """
-        return np.dtype(np.uint16 if self._eight_bit_shift() is None else np.uint8)
-
-    def _eight_bit_shift(self) -> int | None:
-        """Where in the entries 8 bits hold all that they say; None when they do not."""
-        if all(table.bits <= 8 for table in self.tables):
-            return 0
-        if any(table.bits != 16 for table in self.tables):
-            return None
-        if all(table.data.max() <= 255 for table in self.tables):
-            return 0
-        halves = [(table.data >> 8, table.data & 255) for table in self.tables]
-        return 8 if all(np.array_equal(high, low) or not low.any() for high, low in halves) else None
+        return np.dtype(np.uint16 if _eight_bit_shift(self) is None else np.uint8)
 
     def colors(self, dtype: np.dtype[np.generic] | None = None) -> np.ndarray:
         """Entries as full-range colours.
@@ -81,7 +71,7 @@ class Palette:
         wanted = self.dtype if dtype is None else np.dtype(dtype)
         if wanted not in (np.dtype(np.uint8), np.dtype(np.uint16)):
             raise ValueError(f"colours can't be of dtype {wanted}: ask for uint8 or uint16")
-        shift = self._eight_bit_shift()
+        shift = _eight_bit_shift(self)
         if shift is None:
             wide = [_stretched(table.data, table.bits, 16) for table in self.tables]
             return np.stack(wide if wanted == np.uint16 else [entries >> 8 for entries in wide], axis=-1).astype(wanted)
@@ -107,24 +97,50 @@ def apply_palette(values: np.ndarray, palette: Palette, *, dtype: np.dtype[np.ge
     numpy.ndarray
         Shape of `values` and a last axis of 3, or 4 with alpha; C-contiguous.
     """
-    colors = palette.colors(dtype)
-    position_of = palette.red.positions
-    if is_small_integer(values.dtype):
-        colors = colors[position_of(all_values(native(values.dtype)))]
+    wanted = palette.dtype if dtype is None else np.dtype(dtype)
+    is_small = is_small_integer(values.dtype)
+    words = _words(palette, wanted, native(values.dtype) if is_small else None)
+    if is_small:
         values = np.asarray(values, native(values.dtype)).view(np.dtype(f"u{values.dtype.itemsize}"))
-    out = np.empty((*values.shape, colors.shape[1]), colors.dtype)
-    # one gather of whole pixels, packed in words of 4 samples, and 3 strided copies: faster than 3 gathers
-    packed = np.zeros((len(colors), 4), colors.dtype)
-    packed[:, : colors.shape[1]] = colors
-    words = packed.view(np.dtype(f"u{4 * colors.dtype.itemsize}"))[:, 0]
+    out = np.empty((*values.shape, len(palette.tables)), wanted)
+    scratch = Scratch(words.dtype)
     for index in pieces(values.shape):
-        piece = values[index] if is_small_integer(values.dtype) else position_of(values[index])
-        gathered = np.take(words, piece, mode="wrap")
-        samples = gathered[..., np.newaxis].view(colors.dtype)
-        target = out[index]
-        for channel in range(colors.shape[1]):
-            target[..., channel] = samples[..., channel]
+        piece = values[index] if is_small else palette.red.positions(values[index])
+        gathered = scratch.empty(piece.shape)
+        np.take(words, piece, out=gathered, mode="wrap")
+        _store(out[index], gathered)
     return out
+
+
+@lru_cache(maxsize=8)
+def _words(palette: Palette, dtype: np.dtype[np.generic], values: np.dtype[np.generic] | None) -> np.ndarray:
+    """Colours packed in words of 4 samples, so that a pixel is one gather instead of 3.
+
+    One for each value of the small integer type `values`, or without it one for each entry of the palette.
+    """
+    colors = palette.colors(dtype)
+    if values is not None:
+        colors = colors[palette.red.positions(all_values(values))]
+    packed = np.zeros((len(colors), 4), dtype)
+    packed[:, : colors.shape[1]] = colors
+    words: np.ndarray = packed.view(np.dtype(f"u{4 * dtype.itemsize}"))[:, 0]
+    words.setflags(write=False)
+    return words
+
+
+def _store(pixels: np.ndarray, words: np.ndarray) -> None:
+    """Write `words` of 4 samples each into `pixels`, C-contiguous, of 3 or 4 samples."""
+    samples, itemsize = pixels.shape[-1], pixels.dtype.itemsize
+    found = words.reshape(-1, 1).view(pixels.dtype)
+    flat = pixels.reshape(-1, samples)
+    if samples == 4:
+        flat[...] = found
+        return
+    # words are written 3 samples apart: the fourth of each falls on the red of the next pixel, so red is written again
+    spread: np.ndarray = np.ndarray((words.size - 1,), words.dtype, buffer=flat, strides=(3 * itemsize,))
+    spread[...] = words.reshape(-1)[:-1]
+    flat[:, 0] = found[:, 0]
+    flat[-1] = found[-1, :3]
 
 
 def apply_supplemental(values: np.ndarray, gray: np.ndarray, palette: Palette, *, dtype: np.dtype[np.generic]) -> np.ndarray:
@@ -239,6 +255,19 @@ class _Segments:
         if len(found) < count:
             raise ValueError(f"segments of a palette end early: {count} numbers expected at {position}, {len(found)} found")
         return found
+
+
+@lru_cache(maxsize=32)
+def _eight_bit_shift(palette: Palette) -> int | None:
+    """Where in the entries 8 bits hold all that they say; None when they do not."""
+    if all(table.bits <= 8 for table in palette.tables):
+        return 0
+    if any(table.bits != 16 for table in palette.tables):
+        return None
+    if all(table.data.max() <= 255 for table in palette.tables):
+        return 0
+    halves = [(table.data >> 8, table.data & 255) for table in palette.tables]
+    return 8 if all(np.array_equal(high, low) or not low.any() for high, low in halves) else None
 
 
 def _stretched(entries: np.ndarray, bits: int, wanted: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,10 @@ from xdicom.transforms.pieces import part, pieces
 class RealWorldMap:
     """One item of the Real World Value Mapping Sequence (0040,9096)."""
 
-    first_mapped: float
-    """First stored value mapped (0040,9216), or its double form (0040,9214)."""
-    last_mapped: float
-    """Last stored value mapped (0040,9211), or its double form (0040,9213); inclusive."""
+    first_mapped: float = -math.inf
+    """First stored value mapped (0040,9216), or its double form (0040,9214); -inf where the file sets no limit."""
+    last_mapped: float = math.inf
+    """Last stored value mapped (0040,9211), or its double form (0040,9213), inclusive; inf where the file sets no limit."""
     slope: float | None = None
     """Real World Value Slope (0040,9225) [unit per stored value]; None where there is a table."""
     intercept: float | None = None

@@ -1,0 +1,121 @@
+"""Colour: samples, palettes and grayscale to red, green and blue (PS3.3 C.7.6.3.1.2, C.7.6.19, C.7.9)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from xdicom.labeled.display import display_plan, to_display
+from xdicom.labeled.parameters import (
+    DISPLAY,
+    MODALITY,
+    RESCALE_COORDS,
+    RGB,
+    STORED,
+    STORED_ATTRS,
+    VOI_ATTRS,
+    bits_stored,
+    refuse_damaged,
+    relabeled,
+    stage,
+    window_coords,
+)
+from xdicom.labeled.tables import palette_from_attrs
+from xdicom.lazy.apply import apply
+from xdicom.transforms.color import to_rgb as samples_to_rgb
+from xdicom.transforms.display import render_supplemental
+from xdicom.transforms.palette import Palette, apply_palette
+from xdicom.transforms.well_known_palettes import PALETTE_UIDS, well_known_palette
+
+SAMPLE = "sample"
+"""Name of the dimension of colour samples."""
+
+
+def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
+    """Red, green and blue.
+
+    - Colour samples: YBR_FULL, YBR_FULL_422 and YBR_PARTIAL become RGB; RGB stays what it is.
+    - PALETTE COLOR: the file's palette, plain or segmented, with a fourth sample where it has alpha; uint8 where 8 bits
+      hold all that the palette says, else uint16.
+    - Grayscale with a supplemental palette: values from its first one on are coloured, those below are gray through
+      the file's window.
+    - Grayscale with `palette`: display values (of `to_display()` without a choice of window, if they are not display
+      values yet) coloured.
+
+    Parameters
+    ----------
+    array
+        `stored_values`; for grayscale also `modality_values` or `display_values` of type uint8.
+    palette
+        One of the standard's palettes for grayscale, by Content Label or SOP Instance UID: HOT_IRON, PET,
+        HOT_METAL_BLUE, PET_20_STEP, SPRING, SUMMER, FALL, WINTER.
+
+    Returns
+    -------
+    xarray.DataArray
+        `rgb` with the last dimension `sample`, lazy where `array` is.
+
+    Raises
+    ------
+    ValueError
+        When `array` is not of a kind that this applies to, or the palette is unknown.
+    PixelDataError
+        When the file's palette is damaged.
+    """
+    name = stage(array, (STORED, MODALITY, DISPLAY), "to_rgb")
+    interpretation = str(array.attrs.get("photometric_interpretation", ""))
+    is_color = int(array.attrs.get("samples_per_pixel", 1)) > 1
+    if palette is not None and (is_color or interpretation == "PALETTE COLOR"):
+        raise ValueError(f"a palette is for grayscale; these are {interpretation} samples: call to_rgb() without one")
+    if is_color:
+        return _from_samples(array, interpretation)
+    refuse_damaged(array, "palette")
+    if interpretation == "PALETTE COLOR":
+        if "palette" not in array.attrs:
+            raise ValueError("the file is PALETTE COLOR and has no palette")
+        return _colored(array, palette_from_attrs(array.attrs["palette"]))
+    if palette is not None:
+        return _colored(_as_display(array), well_known_palette(palette))
+    if name == STORED and "palette" in array.attrs:
+        return _supplemented(array, palette_from_attrs(array.attrs["palette"]))
+    raise ValueError(f"these values are grayscale: name a palette ({', '.join(PALETTE_UIDS)}), or use to_display()")
+
+
+def _from_samples(array: xr.DataArray, interpretation: str) -> xr.DataArray:
+    if SAMPLE not in array.dims:
+        raise ValueError(
+            f"colour samples lie along the dimension {SAMPLE!r}, which this array no longer has: call to_rgb() before selecting one"
+        )
+    if array.dims[-1] != SAMPLE:
+        array = array.transpose(..., SAMPLE)
+    if array.chunks is not None and len(array.chunks[-1]) > 1:
+        array = array.chunk({SAMPLE: -1})
+    convert = partial(samples_to_rgb, photometric_interpretation=interpretation, bits_stored=bits_stored(array))
+    data = array.data if interpretation == "RGB" else apply(convert, array.data, dtype=array.dtype)
+    return relabeled(array, data, RGB, without=RESCALE_COORDS, attrs={"photometric_interpretation": "RGB"})
+
+
+def _colored(array: xr.DataArray, palette: Palette) -> xr.DataArray:
+    color = partial(apply_palette, palette=palette)
+    return _with_samples(array, apply(color, array.data, dtype=palette.dtype, new_axis=len(palette.tables)), len(palette.tables))
+
+
+def _as_display(array: xr.DataArray) -> xr.DataArray:
+    display = array if array.name == DISPLAY else to_display(array)
+    if display.dtype != np.uint8:
+        raise ValueError(f"a palette has 256 entries and takes display values of type uint8, not {display.dtype}: to_display() makes them")
+    return display
+
+
+def _supplemented(array: xr.DataArray, palette: Palette) -> xr.DataArray:
+    plan = display_plan(array, None, palette.dtype.name)
+    color = partial(render_supplemental, rendering=plan.rendering, palette=palette)
+    return _with_samples(array, apply(color, array.data, *plan.parameters, dtype=palette.dtype, new_axis=3), 3)
+
+
+def _with_samples(array: xr.DataArray, data: object, samples: int) -> xr.DataArray:
+    gone = (*RESCALE_COORDS, *STORED_ATTRS, *VOI_ATTRS, *window_coords(array))
+    attrs = {"photometric_interpretation": "RGB", "samples_per_pixel": samples}
+    return relabeled(array, data, RGB, without=gone, attrs=attrs, new_dim=SAMPLE)

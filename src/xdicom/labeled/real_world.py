@@ -1,0 +1,115 @@
+"""Real-world values: what stored values measure, by the file's own mappings (PS3.3 C.7.6.16.2.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from numpy.typing import DTypeLike
+
+from xdicom.errors import InconsistentSeriesError
+from xdicom.labeled.parameters import (
+    REAL_WORLD,
+    RESCALE_COORDS,
+    STORED,
+    STORED_ATTRS,
+    VOI_ATTRS,
+    parameter,
+    refuse_damaged,
+    relabeled,
+    stage,
+    stored_dtype,
+    window_coords,
+)
+from xdicom.labeled.tables import real_world_maps_from_attrs
+from xdicom.lazy.apply import apply
+from xdicom.transforms.modality import modality_dtype
+from xdicom.transforms.real_world import RealWorldMap, map_linear, map_table
+
+
+def to_real_world(array: xr.DataArray, name: str | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
+    """Real-world values of stored values; NaN where a stored value is not mapped.
+
+    This is a branch of its own, not a step behind `to_modality`: mappings apply to stored values.
+
+    Parameters
+    ----------
+    array
+        `stored_values`, numpy- or dask-backed.
+    name
+        Which of several mappings: its LUT Label, LUT Explanation, unit or quantity, in capitals or not.
+    dtype
+        float32 or float64. By default float32, or float64 for stored values of more than 24 bits.
+
+    Returns
+    -------
+    xarray.DataArray
+        `real_world_values`, with `units` as UCUM has them and `long_name` in attrs.
+
+    Raises
+    ------
+    ValueError
+        When `array` does not hold stored values, or the name fits none or several of the mappings; the message lists them.
+    InconsistentSeriesError
+        When the mappings of the frames do not go together: different units, or tables that differ.
+    """
+    stage(array, (STORED,), "to_real_world")
+    refuse_damaged(array, "real_world_value_maps")
+    wanted = None if dtype is None else np.dtype(dtype)
+    if wanted is not None and wanted not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"real-world values can't be of dtype {wanted}: ask for float32 or float64")
+    result = wanted or modality_dtype(stored_dtype(array) or array.dtype, 0.5)
+    chosen, which = _choose(array, name)
+    first = chosen[0]
+    if first.table is not None:
+        data = apply(partial(map_table, table=first.table, dtype=result), array.data, dtype=result)
+    else:
+        columns = ([mapping.slope for mapping in chosen], [mapping.intercept for mapping in chosen])
+        ends = ([mapping.first_mapped for mapping in chosen], [mapping.last_mapped for mapping in chosen])
+        numbers = [
+            np.array(column, np.float64)[which] if isinstance(which, np.ndarray) else float(column[0] or 0.0)
+            for column in (*columns, *ends)
+        ]
+        data = apply(partial(map_linear, dtype=result), array.data, *numbers, dtype=result)
+    attrs = {"units": first.unit, "long_name": first.explanation or first.label or first.quantity}
+    gone = (*RESCALE_COORDS, *STORED_ATTRS, *VOI_ATTRS, *window_coords(array))
+    return relabeled(array, data, REAL_WORLD, without=gone, attrs={key: value for key, value in attrs.items() if value})
+
+
+def _choose(array: xr.DataArray, name: str | None) -> tuple[list[RealWorldMap], np.ndarray | None]:
+    """The mapping of each set of frames, and the number of each frame's set (None where there is one set)."""
+    sets = real_world_maps_from_attrs(array.attrs.get("real_world_value_maps", []))
+    if not sets:
+        raise ValueError("the file has no real-world value mapping (0040,9096); to_modality() gives the values that it does define")
+    found = parameter(array, "real_world_value_map_index")
+    if found is None:
+        return [_pick(sets[0], name)], None
+    which = np.asarray(found).astype(np.intp)
+    used = np.unique(which)
+    if used[0] < 0:
+        raise InconsistentSeriesError("some frames have a real-world value mapping and others have none: select the frames that have one")
+    chosen = [_pick(sets.get(int(number), []), name) for number in used]
+    if len({mapping.unit for mapping in chosen}) > 1 or len({mapping.table for mapping in chosen}) > 1:
+        units = ", ".join(sorted({mapping.unit or "none" for mapping in chosen}))
+        raise InconsistentSeriesError(
+            f"the real-world value mappings of these frames do not go together (units: {units}): select the frames by the "
+            "coordinate real_world_value_map_index, and map each part by itself"
+        )
+    return (chosen, np.searchsorted(used, which)) if which.ndim else (chosen, None)
+
+
+def _pick(mappings: Sequence[RealWorldMap], name: str | None) -> RealWorldMap:
+    fitting = [mapping for mapping in mappings if name is None or name.strip().casefold() in _names(mapping)]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = "; ".join(f"{m.label or m.explanation or 'unnamed'} [{m.unit or 'no unit'}]" for m in mappings) or "none"
+    if name is None:
+        raise ValueError(f"the file has several real-world value mappings: {listed}; name one by label, explanation, unit or quantity")
+    fits = "several" if fitting else "none"
+    raise ValueError(f"{name!r} names {fits} of the file's real-world value mappings, which are: {listed}")
+
+
+def _names(mapping: RealWorldMap) -> set[str]:
+    return {text.strip().casefold() for text in (mapping.label, mapping.explanation, mapping.unit, mapping.quantity) if text}

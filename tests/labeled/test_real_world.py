@@ -1,0 +1,90 @@
+"""Real-world values by the file's mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xdicom.errors import InconsistentSeriesError
+from xdicom.labeled.real_world import to_real_world
+from xdicom.labeled.tables import real_world_maps_to_attrs
+from xdicom.labeled.values import to_modality
+from xdicom.transforms.lookup import LookupTable
+from xdicom.transforms.real_world import RealWorldMap
+
+Hold = Callable[[xr.DataArray], xr.DataArray]
+FLOW = RealWorldMap(0, 2000, 0.5, -1.0, unit="ml/min", label="FLOW", explanation="Blood flow")
+DELAY = RealWorldMap(1000, 1002, table=LookupTable(1000, np.array([0.1, 0.2, 0.3]), 64), unit="s", label="DELAY")
+
+
+def mapped(ct: xr.DataArray, *sets: list[RealWorldMap]) -> xr.DataArray:
+    return ct.assign_attrs(real_world_value_maps=real_world_maps_to_attrs(sets))
+
+
+def test_a_linear_mapping_starts_from_stored_values(held: Hold, ct: xr.DataArray) -> None:
+    out = to_real_world(held(mapped(ct, [FLOW])))
+
+    assert out.name == "real_world_values"
+    assert (out.attrs["units"], out.attrs["long_name"]) == ("ml/min", "Blood flow")
+    assert out.dtype == np.float32
+    assert np.array_equal(out.values, np.where(ct.values <= 2000, ct.values * np.float32(0.5) - 1, np.nan).astype("f4"), equal_nan=True)
+    assert not {"rescale_slope", "window_center"} & set(out.coords)
+
+
+@pytest.mark.parametrize("name", ["DELAY", "s"])
+def test_one_of_several_is_chosen_by_label_or_unit(held: Hold, ct: xr.DataArray, name: str) -> None:
+    array = ct.copy(data=np.full(ct.shape, 1001, np.uint16))
+
+    out = to_real_world(held(mapped(array, [FLOW, DELAY])), name, dtype="float64")
+
+    assert (out.values == 0.2).all()
+
+
+def test_several_mappings_want_a_name(ct: xr.DataArray) -> None:
+    with pytest.raises(ValueError, match=r"several.*FLOW \[ml/min\]; DELAY \[s\]"):
+        to_real_world(mapped(ct, [FLOW, DELAY]))
+    with pytest.raises(ValueError, match=r"'HEAT' names none.*FLOW \[ml/min\]"):
+        to_real_world(mapped(ct, [FLOW, DELAY]), "HEAT")
+
+
+def test_frames_may_have_mappings_of_their_own(held: Hold, ct: xr.DataArray) -> None:
+    other = RealWorldMap(0, 4095, 2.0, 3.0, unit="ml/min", label="FLOW")
+    array = mapped(ct, [FLOW], [other]).assign_coords(real_world_value_map_index=("z", [1, 0, 1, 1]))
+    lazy = held(array)
+
+    out = to_real_world(lazy)
+
+    assert np.array_equal(out.values[0], ct.values[0] * 2.0 + 3)
+    assert np.array_equal(out.values[1], np.where(ct.values[1] <= 2000, ct.values[1] * 0.5 - 1, np.nan).astype("f4"), equal_nan=True)
+    assert np.array_equal(to_real_world(lazy.isel(z=1)).values, out.values[1], equal_nan=True)
+
+
+def test_mappings_to_different_units_do_not_go_together(ct: xr.DataArray) -> None:
+    array = mapped(ct, [FLOW], [RealWorldMap(0, 1, 1.0, 0.0, unit="s")]).assign_coords(real_world_value_map_index=("z", [0, 0, 1, 1]))
+
+    with pytest.raises(InconsistentSeriesError, match=r"units: ml/min, s.*real_world_value_map_index"):
+        to_real_world(array)
+    assert to_real_world(array.isel(z=[0, 1])).attrs["units"] == "ml/min"
+
+
+def test_frames_without_a_mapping_are_refused(ct: xr.DataArray) -> None:
+    with pytest.raises(InconsistentSeriesError, match="others have none"):
+        to_real_world(mapped(ct, [FLOW]).assign_coords(real_world_value_map_index=("z", [0, -1, 0, 0])))
+
+
+def test_a_mapping_without_limits_maps_all_values(held: Hold, ct: xr.DataArray) -> None:
+    array = held(mapped(ct, [RealWorldMap(slope=2.0, intercept=0.5, label="Philips")]))
+
+    assert np.array_equal(to_real_world(array).values, ct.values * np.float32(2) + np.float32(0.5))
+
+
+def test_no_mapping_and_the_wrong_values_are_refused(ct: xr.DataArray) -> None:
+    with pytest.raises(ValueError, match="no real-world value mapping"):
+        to_real_world(ct)
+    with pytest.raises(ValueError, match="takes stored_values"):
+        to_real_world(to_modality(mapped(ct, [FLOW])))
+    with pytest.raises(ValueError, match="float32 or float64"):
+        to_real_world(mapped(ct, [FLOW]), dtype="int16")

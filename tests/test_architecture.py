@@ -35,12 +35,12 @@ HOMES = {
     "xarray": ("labeled/", "export/", "api", "accessor", "backend", "cli", "__init__"),
     "zarr": ("export/",),
     "typer": ("cli",),
-    "rich": ("cli",),
+    "rich": ("cli", "index/progress"),
     "matplotlib": ("cli", "export/"),
 }
 """Where each library may be imported: beginnings of paths within the package."""
 
-IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "matplotlib"}
+IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "rich", "matplotlib"}
 """Libraries that an import inside a function may bring in: heavy or optional ones, in their home."""
 
 EMPTY_NAMES = {"base", "common", "core", "helper", "helpers", "misc", "tools", "util", "utils"}
@@ -65,6 +65,12 @@ def imports_of(tree: ast.AST) -> Iterator[tuple[str, ast.Import | ast.ImportFrom
             yield from ((alias.name, node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from ((f"{node.module}.{alias.name}", node) for alias in node.names)
+
+
+def imports_for_types(tree: ast.AST) -> set[ast.AST]:
+    """Import statements of `tree` that serve annotations alone."""
+    guarded = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    return {node for block in guarded for statement in block.body for _, node in imports_of(statement)}
 
 
 def room_named(dotted: str) -> str:
@@ -104,7 +110,8 @@ def test_imports_are_absolute(tree: ast.Module) -> None:
 
 def test_each_library_stays_in_its_home(module: Path, tree: ast.Module) -> None:
     place = module.relative_to(PACKAGE).with_suffix("").as_posix()
-    libraries = {name.split(".")[0] for name, _ in imports_of(tree)} - sys.stdlib_module_names - {"xdicom"}
+    for_types = imports_for_types(tree)
+    libraries = {name.split(".")[0] for name, node in imports_of(tree) if node not in for_types} - sys.stdlib_module_names - {"xdicom"}
 
     assert {library for library in libraries if not place.startswith(HOMES.get(library, ()))} == set()
 

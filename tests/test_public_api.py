@@ -21,7 +21,7 @@ METHODS = [name for name in vars(DicomAccessor) if not name.startswith("_")]
 
 
 def test_public_names_are_the_documented_ones() -> None:
-    pages = "\n".join((REFERENCE / name).read_text(encoding="utf-8") for name in ("api.md", "errors.md"))
+    pages = "\n".join((REFERENCE / name).read_text(encoding="utf-8") for name in ("api.md", "accessor.md", "errors.md"))
     documented = re.findall(r"^\.\. auto(?:function|class|exception|data):: (\S+)", pages, re.MULTILINE)
 
     assert sorted(documented) == sorted(xdicom.__all__)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 import xarray as xr
 
+from xdicom.export.zarr_store import StoreLike, Written, ZarrOptions, write_zarr, write_zarr_tree
+from xdicom.labeled.color import to_rgb
+from xdicom.labeled.display import WindowChoice, to_display
 from xdicom.labeled.geometry import affine_of, orientation_of
 from xdicom.labeled.origins import read_header
+from xdicom.labeled.overlays import overlays
+from xdicom.labeled.real_world import to_real_world
+from xdicom.labeled.uptake import to_suv
 from xdicom.labeled.values import mask_padding, padding_mask, to_modality
 
 if TYPE_CHECKING:
@@ -46,6 +52,26 @@ class DicomAccessor:
         """Modality values, with their units; see `labeled.values.to_modality`."""
         return to_modality(self._array, dtype=dtype)
 
+    def to_display(self, window: WindowChoice = None, *, dtype: str = "uint8") -> xr.DataArray:
+        """Display values through a window or VOI LUT; see `labeled.display.to_display`."""
+        return to_display(self._array, window, dtype=dtype)
+
+    def to_rgb(self, palette: str | None = None) -> xr.DataArray:
+        """Colors, with a dimension `sample`; see `labeled.color.to_rgb`."""
+        return to_rgb(self._array, palette)
+
+    def to_real_world(self, name: str | int | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
+        """Real world values by one of the header's mappings; see `labeled.real_world.to_real_world`."""
+        return to_real_world(self._array, name, dtype=dtype)
+
+    def to_suv(self, kind: str = "bw") -> xr.DataArray:
+        """Standardized uptake values; see `labeled.uptake.to_suv`."""
+        return to_suv(self._array, kind)
+
+    def overlays(self) -> xr.DataArray:
+        """Overlay planes; see `labeled.overlays.overlays`."""
+        return overlays(self._array)
+
     def mask_padding(self) -> xr.DataArray:
         """The array with NaN where pixels are padding; see `labeled.values.mask_padding`."""
         return mask_padding(self._array)
@@ -53,3 +79,19 @@ class DicomAccessor:
     def padding_mask(self) -> xr.DataArray:
         """Which pixels are padding; see `labeled.values.padding_mask`."""
         return padding_mask(self._array)
+
+    def to_zarr(self, store: StoreLike, **options: Unpack[ZarrOptions]) -> Written:
+        """Write the array and its labels to a Zarr store; options are those of `export.zarr_store.write_zarr`."""
+        return write_zarr(self._array, store, **options)
+
+
+@xr.register_datatree_accessor("dicom")
+class DicomTreeAccessor:
+    """DICOM operations on a tree of labelled arrays, as `open_study` makes it."""
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    def to_zarr(self, store: StoreLike, **options: Unpack[ZarrOptions]) -> Written:
+        """Write all arrays of the tree to one Zarr store; options are those of `export.zarr_store.write_zarr`."""
+        return write_zarr_tree(self._tree, store, **options)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -19,6 +18,7 @@ from xdicom.index.progress import progress_bar
 from xdicom.index.scan import Progress, scan_sources
 from xdicom.labeled.build import label
 from xdicom.labeled.origins import remember
+from xdicom.lazy.cells import Array
 from xdicom.lazy.frames import ChunkSpec, frames_to_dask
 from xdicom.model.frames import FrameTable
 from xdicom.model.grid import Axis, FrameGrid
@@ -67,7 +67,7 @@ def scan(location: Location, *, storage_options: Mapping[str, object] | None = N
         return scan_sources(sources, report)
 
 
-def open_frames(location: Location, *, chunks: ChunkSpec = None, storage_options: Mapping[str, object] | None = None) -> da.Array:
+def open_frames(location: Location, *, chunks: ChunkSpec = None, storage_options: Mapping[str, object] | None = None) -> Array:
     """Stored values of all frames at a location, in file order: the floor below `open_series`.
 
     Parameters

@@ -272,7 +272,7 @@ def odd_header(syntax: Syntax = EXPLICIT) -> bytes:
         element(ROWS, "US", numbers(2, syntax=syntax), syntax),
         element(0x00280011, "US", numbers(2, syntax=syntax), syntax),
         element(0x00280100, "US", numbers(16, syntax=syntax), syntax),
-        element(0x00290010, "??", b"") if not syntax.is_implicit else b"",
+        element(0x00280004, "ZZ", b"RGB ") if not syntax.is_implicit else b"",
         element(PIXELS, "OW", bytes(8), syntax),
     ))  # fmt: skip
 

@@ -36,7 +36,7 @@ gives; a test fails where it no longer tells the truth.
 One frame of each form is encoded and decoded again: *exact* where every sample comes back, *bounded* where a lossy code gives an
 image within 3 % of the range of a smooth one (near-lossless JPEG-LS: within the 2 steps that its stream allows), *refused* where
 `UnsupportedEncodingError` is raised before any pixel is read. A dot stands where the standard has no such samples, or no encoder
-is at hand to make them.
+is at hand to make them. HTJ2K of 32 bits depends on the installation: it is exact with OpenJPH 0.32 or newer, and refused before.
 
 """
 

@@ -87,7 +87,7 @@ _TYPES = {
     **dict.fromkeys(("jpeg_extended", "jpegls_near", "jpegxl", "jpegxl_lossy"), "u1 u2"),
     **dict.fromkeys(("jpeg_lossless", "jpeg_lossless_p14", "jpegls"), "u1 i1 u2 i2"),
     **dict.fromkeys(("j2k", "j2k_lossy", "j2k_part2", "j2k_part2_lossy"), "? u1 i1 u2 i2"),
-    **dict.fromkeys(("htj2k", "htj2k_rpcl", "htj2k_lossy"), "u1 i1 u2 i2 u4 i4"),
+    **dict.fromkeys(("htj2k", "htj2k_rpcl", "htj2k_lossy"), "u1 i1 u2 i2"),
 }
 """Types that the encoder of a transfer syntax takes; encoders of those not named take all."""
 

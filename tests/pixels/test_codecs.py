@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from builders.streams import encode_frame, encode_rle
-from pixels.forms import FORMS, SYNTAXES, encoding_of, items
-from xdicom.errors import MissingDependencyError, PixelDataError
-from xdicom.pixels.codecs import DECODERS
+from pixels.forms import FORMS, SYNTAXES, Form, encoding_of, items
+from xdicom.errors import MissingDependencyError, PixelDataError, UnsupportedEncodingError
+from xdicom.pixels.codecs import DECODERS, _decode_high_throughput, _has_safe_openjph
 from xdicom.pixels.decode import decode_frame
+from xdicom.pixels.jpeg_2000_stream import parse_jpeg_2000
 from xdicom.pixels.syntaxes import NAMES, refusal_of
 
 U8, U16, RGB = FORMS["8 bits"], FORMS["16 bits"], FORMS["RGB 8 bits"]
@@ -150,6 +151,18 @@ def test_a_jp2_file_is_read_as_the_stream_in_it() -> None:
     np.testing.assert_array_equal(decode_frame(items(stream), encoding_of("j2k", U16, 8, 9)), IMAGE)
 
 
+@pytest.mark.parametrize("form", [FORMS["32 bits"], FORMS["32 bits signed"]], ids=["unsigned", "signed"])
+def test_high_throughput_samples_of_32_bits_are_exact_or_refused_where_openjph_is_old(form: Form) -> None:
+    image = np.array([[0, 1, 2**31 - 1], [5, 6, 7]], form.dtype)
+    span, encoding = items(encode_frame(image, "htj2k", 32)), encoding_of("htj2k", form, 2, 3)
+
+    if _has_safe_openjph():
+        np.testing.assert_array_equal(decode_frame(span, encoding), image)
+    else:
+        with pytest.raises(UnsupportedEncodingError, match="32 bits"):
+            decode_frame(span, encoding)
+
+
 @pytest.mark.parametrize("value", [0, 0x7FFF, 0x8000, 0xFFFF])
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16])
 def test_a_high_throughput_image_of_one_value_is_no_damage(value: int, dtype: type) -> None:
@@ -159,14 +172,37 @@ def test_a_high_throughput_image_of_one_value_is_no_damage(value: int, dtype: ty
     np.testing.assert_array_equal(decode_frame(items(encode_frame(image, "htj2k", 16)), encoding_of("htj2k", form, 8, 9)), image)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_high_throughput_stream_that_its_codec_gives_up_on_is_an_error() -> None:
+@pytest.mark.parametrize("value", [0, 5, 0x7FFF, 0x8000, 0xFFFF])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+def test_turning_the_sign_of_a_high_throughput_stream_round_changes_nothing(value: int, dtype: type) -> None:
+    image = np.full((8, 9), value, np.uint16).view(dtype)
+    stream = encode_frame(image, "htj2k", 16)
+
+    decoded = _decode_high_throughput(stream, parse_jpeg_2000(stream))
+
+    assert decoded.dtype == dtype
+    np.testing.assert_array_equal(decoded, image)
+
+
+def damaged_htj2k() -> bytes:
+    """A stream with a stretch of its coded data overwritten."""
     rng = np.random.default_rng(1)
     stream = bytearray(encode_frame(rng.integers(0, 1000, (64, 64)).astype(np.uint16), "htj2k", 16))
     stream[300:700] = b"\x5a" * 400
+    return bytes(stream)
+
+
+def test_a_damaged_high_throughput_stream_is_an_error() -> None:
+    with pytest.raises(PixelDataError, match="damaged stream"):
+        decode_frame(items(damaged_htj2k()), encoding_of("htj2k", U16, 64, 64))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # OpenJPH's errors are lost within its wrapper
+def test_what_openjph_gives_up_on_is_an_error() -> None:
+    stream = damaged_htj2k()
 
     with pytest.raises(PixelDataError, match="damaged stream"):
-        decode_frame(items(bytes(stream)), encoding_of("htj2k", U16, 64, 64))
+        _decode_high_throughput(stream, parse_jpeg_2000(stream))
 
 
 @pytest.mark.parametrize("predictor", range(1, 8))

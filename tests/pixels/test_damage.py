@@ -42,7 +42,7 @@ def damages(draw: st.DrawFn, span: bytes) -> bytes:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # OpenJPH's errors are lost within its wrapper
 @pytest.mark.parametrize(("syntax", "name"), CASES)
-@settings(max_examples=60, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_damaged_stream_is_an_error_or_an_array(syntax: str, name: str, data: st.DataObject) -> None:
     form = FORMS[name]

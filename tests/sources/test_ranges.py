@@ -17,16 +17,18 @@ from xdicom.sources import (
     files,
     heads_block,
     locate,
-    ranges,
     read_heads,
     read_heads_into,
     read_into,
+    read_many,
+    read_many_into,
     read_range,
     read_ranges,
+    remote,
     statistics,
     whole,
 )
-from xdicom.sources.ranges import join_ranges
+from xdicom.sources.remote import join_ranges
 
 CONTENT = bytes(range(100))
 WAYS: dict[str, Callable[[str, str], object]] = {
@@ -222,6 +224,33 @@ def test_many_threads_read_one_file_at_once(folder: Path) -> None:
     assert statistics().bytes == 8 * 200 * 10
 
 
+def test_stretches_of_many_sources_come_in_the_order_asked_for(folder: Path) -> None:
+    a, c = str(folder / "a.dcm"), str(folder / "b" / "c.dcm")
+
+    parts = read_many([a, c, a, f"span@5+10::{a}"], [10, 0, 50, 8], [5, 3, 2, 5], ["", "", "", ""])
+
+    assert parts == [CONTENT[10:15], b"ccc", CONTENT[50:52], CONTENT[13:15]]
+    assert read_many([], [], [], []) == []
+
+
+def test_many_arrays_are_filled(folder: Path) -> None:
+    out = np.zeros((3, 4), dtype=np.uint8)
+
+    counts = read_many_into([str(folder / "a.dcm")] * 3, [0, 98, 50], list(out), [""] * 3)
+
+    assert counts == [4, 2, 4]
+    assert out.tolist() == [[0, 1, 2, 3], [98, 99, 0, 0], [50, 51, 52, 53]]
+
+
+def test_a_stamp_is_checked_for_each_of_many_sources(folder: Path) -> None:
+    urls = [str(folder / "a.dcm"), str(folder / "b" / "c.dcm")]
+
+    with pytest.raises(SourceError, match=r"c\.dcm: changed"):
+        read_many(urls, [0, 0], [1, 1], ["", "1"])
+    with pytest.raises(SourceError, match=r"c\.dcm: changed"):
+        read_many_into(urls, [0, 0], list(np.zeros((2, 1))), ["", "1"])
+
+
 def test_heads_come_in_order_with_their_number(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
 
@@ -299,6 +328,6 @@ def test_near_ranges_are_one_request(offsets: list[int], lengths: list[int], exp
 
 
 def test_a_request_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranges, "REQUEST_LIMIT", 25)
+    monkeypatch.setattr(remote, "REQUEST_LIMIT", 25)
 
     assert [length for _, length, _ in join_ranges(np.arange(0, 50, 10), np.full(5, 10))] == [20, 20, 10]

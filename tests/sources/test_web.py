@@ -11,14 +11,16 @@ import pytest
 from xdicom.errors import SourceError, XDicomError
 from xdicom.sources import (
     Source,
+    concurrency,
     faults,
     inflate_of,
     locate,
     objectstores,
-    ranges,
     read_heads,
     read_heads_into,
     read_into,
+    read_many,
+    read_many_into,
     read_range,
     read_ranges,
     reset_statistics,
@@ -98,7 +100,7 @@ def test_heads_take_one_request_each_with_many_at_once(web: Any) -> None:
 
     assert heads == [(i, bytes([i]) * 8192) for i in range(100)]
     assert web.methods() == {"GET": 100}
-    assert 8 < web.most_at_once <= ranges.IN_FLIGHT
+    assert 8 < web.most_at_once <= concurrency.IN_FLIGHT
     assert statistics().bytes == 100 * 8192
 
 
@@ -132,7 +134,23 @@ def test_heads_that_nobody_waits_for_are_not_fetched(web: Any) -> None:
     next(heads)
     heads.close()  # type: ignore[attr-defined]
 
-    assert len(web.requests) <= 4 * ranges.IN_FLIGHT
+    assert len(web.requests) <= 4 * concurrency.IN_FLIGHT
+
+
+def test_many_objects_are_asked_at_the_same_time_and_each_once(web: Any) -> None:
+    urls = [web.put(f"{i}.dcm", bytes(range(100))) for i in range(30)]
+    web.latency_s = 0.05
+    out = np.zeros((30, 10), dtype=np.uint8)
+
+    parts = read_many([*urls, *urls], [10] * 30 + [15] * 30, [5] * 60, [""] * 60)
+    requests, at_once = len(web.requests), web.most_at_once
+    counts = read_many_into(urls, [10] * 30, list(out), [""] * 30)
+
+    assert parts == [bytes(range(10, 15))] * 30 + [bytes(range(15, 20))] * 30
+    assert requests == 30
+    assert at_once > 8
+    assert counts == [10] * 30
+    assert (out == np.arange(10, 20)).all()
 
 
 def test_neighbouring_ranges_are_one_request(web: Any, url: str) -> None:

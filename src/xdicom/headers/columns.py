@@ -32,7 +32,7 @@ def seconds_of_day(text: str) -> float:
     if match is None:
         return float("nan")
     hours, minutes, seconds, fraction = match.groups()
-    return int(hours) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(fraction or 0)
+    return round(int(hours) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(fraction or 0), 6)
 
 
 def days_since_1970(text: str) -> float:
@@ -55,6 +55,9 @@ def seconds_since_1970(text: str) -> float:
     return whole + float(fraction or 0)
 
 
+_FEW = 16
+"""Values up to this number are converted one by one."""
+_BACKSLASH, _NEWLINE, _TIME_DIGITS = 92, 10, 6
 _LARGEST_WHOLE = 2.0**53
 _CLOCKS = {"TM": seconds_of_day, "DA": days_since_1970, "DT": seconds_since_1970}
 
@@ -66,6 +69,8 @@ def parse_values(vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_en
     """
     if vr in _RAW_VRS:
         return "raw", _raw_values(vr, raws, is_implicit, is_big_endian)
+    if vr == "TM" and len(raws) > _FEW:
+        return "number", _times(raws).reshape(len(raws), 1)
     if vr in _CLOCKS:
         parse = _CLOCKS[vr]
         return "number", np.array([parse(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64).reshape(len(raws), 1)
@@ -104,14 +109,39 @@ def _binary_rows(vr: str, raws: Sequence[bytes], is_big_endian: bool) -> np.ndar
 
 
 def _text_rows(vr: str, raws: Sequence[bytes]) -> np.ndarray:
-    width = raws[0].count(b"\\") + 1 if raws else 1
-    if len(raws) > 16 and all(raw.count(b"\\") + 1 == width for raw in raws):
-        parts = b"\\".join(raws).replace(b"\0", b" ").split(b"\\")
-        try:
-            return np.array(parts, "S").astype(np.float64).reshape(-1, width)
-        except ValueError:
-            return np.array([number_or_nan(part.strip(), float) for part in parts], np.float64).reshape(-1, width)
+    if len(raws) <= _FEW:
+        return _ragged([RawValue(vr, raw).numbers() for raw in raws])
+    width = raws[0].count(b"\\") + 1
+    joined = b"\n".join(raws)
+    marks = np.frombuffer(joined + b"\n", np.uint8)
+    marks = marks[(marks == _BACKSLASH) | (marks == _NEWLINE)]
+    if len(marks) == len(raws) * width:
+        marks = marks.reshape(-1, width)
+        if (marks[:, -1] == _NEWLINE).all() and (marks[:, :-1] == _BACKSLASH).all():
+            parts = joined.replace(b"\n", b"\\").replace(b"\0", b" ").split(b"\\")
+            try:
+                return np.array(parts, "S").astype(np.float64).reshape(-1, width)
+            except ValueError:
+                return np.array([number_or_nan(part.strip(), float) for part in parts], np.float64).reshape(-1, width)
     return _ragged([RawValue(vr, raw).numbers() for raw in raws])
+
+
+def _times(raws: Sequence[bytes]) -> np.ndarray:
+    """Seconds of the day of many TM values at once, where all are written alike: HHMMSS and perhaps a fraction."""
+    cells = np.array(raws, "S")
+    width = cells.dtype.itemsize
+    digits = cells.view(np.uint8).reshape(len(raws), width)
+    is_digit = (digits >= 48) & (digits <= 57)  # noqa: PLR2004 - the codes of 0 and 9
+    is_plain = width >= _TIME_DIGITS and is_digit[:, :_TIME_DIGITS].all()
+    if is_plain and width > _TIME_DIGITS:
+        fraction, dot = digits[:, _TIME_DIGITS:], digits[:, _TIME_DIGITS]
+        ends = (fraction == 32) | (fraction == 0)  # noqa: PLR2004 - padding
+        is_plain = bool((ends[:, :1] | (dot == 46)[:, None]).all() and (is_digit[:, _TIME_DIGITS + 1 :] | ends[:, 1:]).all())  # noqa: PLR2004
+    if not is_plain:
+        return np.array([seconds_of_day(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64)
+    numbers = np.array([raw.rstrip(b" \0") for raw in raws], "S").astype(np.float64)
+    hours, minutes = numbers // 10000, numbers // 100 % 100
+    return np.asarray(np.round(hours * 3600 + minutes * 60 + numbers % 100, 6))
 
 
 def _ragged(rows: list[tuple[int | float, ...]]) -> np.ndarray:

@@ -11,8 +11,9 @@ from xdicom.errors import PixelDataError
 from xdicom.headers.values import RawValue
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.overlay import Overlay
-from xdicom.transforms.palette import Palette, expand_segments
+from xdicom.transforms.palette import Palette
 from xdicom.transforms.real_world import RealWorldMap
+from xdicom.transforms.segments import expand_segments
 from xdicom.transforms.voi import LINEAR, Window
 from xdicom.transforms.well_known_palettes import PALETTE_UIDS, well_known_palette
 

@@ -34,7 +34,14 @@ BITS_ALLOCATED = (1, 8, 16, 32, 64)
 """Sizes of a sample cell that are read."""
 
 _META = frozenset(tag for tag in PUBLIC if tag >> 16 == 2)
-_LAZY = {TAGS["PixelData"], TAGS["FloatPixelData"], TAGS["DoubleFloatPixelData"], TAGS["ICCProfile"], TAGS["IconImageSequence"]}
+_LAZY = {
+    TAGS[keyword]
+    for keyword in (
+        "PixelData", "FloatPixelData", "DoubleFloatPixelData", "ICCProfile", "IconImageSequence", "ReferencedImageSequence",
+        "ReferencedSeriesSequence", "DerivationImageSequence", "SourceImageSequence",
+    )
+}  # fmt: skip
+"""Elements that are read on demand, if at all."""
 WANTED = frozenset(PUBLIC) - _LAZY | frozenset(tag for tag in OVERLAYS if tag & 0xFFFF != 0x3000)
 _SHARED, _PER_FRAME = TAGS["SharedFunctionalGroupsSequence"], TAGS["PerFrameFunctionalGroupsSequence"]
 _IMAGE_TYPE = TAGS["ImageType"]
@@ -247,7 +254,7 @@ def _file_meta(head: bytes) -> tuple[int, dict[int, bytes]]:
         if 0x00020000 | element in _META:
             values[0x00020000 | element] = head[start : start + length]
         start += length
-    if start >= len(head):
+    if start + 8 > len(head):
         raise NotDicomError("the file ends within its meta information")
     return start, values
 

@@ -115,9 +115,12 @@ def _from_extended_table(fetch: Fetch, first: int, size: int, offsets: np.ndarra
     offset, length = first + offsets[:count].astype(np.int64), lengths[:count].astype(np.int64) + ITEM_HEADER_LENGTH
     if (offsets[:count] > 1 << 62).any() or (np.diff(offset) <= 0).any() or (lengths[:count] > 1 << 62).any():
         return None
-    if (size >= 0 and int((offset + length).max()) > size) or (offset[:-1] + length[:-1] > offset[1:]).any() or not _are_items(fetch, offset):
+    is_inside = size < 0 or int((offset + length).max()) <= size
+    if not is_inside or (offset[:-1] + length[:-1] > offset[1:]).any() or not _are_items(fetch, offset):
         return None
-    return Spans(offset, length)
+    # Against the standard some frames have several fragments: spans reach to the next frame, the last one to its last item.
+    end, notes = (first + int(offsets[count]), []) if len(offsets) > count else _end_of_last(fetch, int(offset[-1]), size)
+    return Spans(offset, np.diff(offset, append=end), notes)
 
 
 def _from_basic_table(fetch: Fetch, first: int, size: int, table: np.ndarray, count: int) -> Spans | None:
@@ -127,11 +130,14 @@ def _from_basic_table(fetch: Fetch, first: int, size: int, table: np.ndarray, co
     offset = first + table + wraps * _WRAP
     if (np.diff(offset) <= 0).any() or (size >= 0 and int(offset[-1]) + ITEM_HEADER_LENGTH > size) or not _are_items(fetch, offset):
         return None
-    last, _, notes = _walk_items(fetch, int(offset[-1]), size)
-    if not last:
-        return None
-    end = last[-1][0] + last[-1][1] + ITEM_HEADER_LENGTH
+    end, notes = _end_of_last(fetch, int(offset[-1]), size)
     return Spans(offset, np.diff(offset, append=end), notes)
+
+
+def _end_of_last(fetch: Fetch, offset: int, size: int) -> tuple[int, list[str]]:
+    """Where the last item behind `offset` ends, and notes."""
+    items, _, notes = _walk_items(fetch, offset, size)
+    return items[-1][0] + items[-1][1] + ITEM_HEADER_LENGTH, notes
 
 
 def _walk_items(fetch: Fetch, offset: int, size: int) -> tuple[list[tuple[int, int]], int, list[str]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
 from xdicom.labeled.attributes import header_attributes, parameter_coordinates, table_attributes
 from xdicom.labeled.coords import header_coordinates
+from xdicom.lazy.cells import Array
 from xdicom.model.grid import FrameGrid
 
 STORED_VALUES = "stored_values"
 
 
-def label(frames: da.Array | np.ndarray, grid: FrameGrid) -> xr.DataArray:
+def label(frames: Array | np.ndarray, grid: FrameGrid) -> xr.DataArray:
     """Labelled array of the stored values of `grid`, named `stored_values`.
 
     Parameters

@@ -11,13 +11,14 @@ import xarray as xr
 
 from xdicom.errors import SourceError
 from xdicom.headers.datasets import read_dataset
-from xdicom.model.frames import FrameTable
+from xdicom.model.frames import FrameTable, concatenate_frames
 from xdicom.sources.ranges import read_range
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _MAX_TABLES = 256
+_PLANE = ("y", "x", "sample")
 _tables: OrderedDict[int, FrameTable] = OrderedDict()
 
 
@@ -39,6 +40,77 @@ def place_of(sop_instance_uid: str) -> tuple[str, int] | None:
             instance = int((column.codes == rows[0]).argmax())
             return frames.instances.urls[instance], int(frames.offset[frames.instance == instance].min())
     return None
+
+
+def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
+    """The frames that an array was made of, and which of them fills each of its planes.
+
+    Frames are known by SOP Instance UID and frame number, which go where the array goes: through selection, sorting and
+    concatenation.
+
+    Parameters
+    ----------
+    array
+        A labelled array.
+
+    Returns
+    -------
+    tuple or None
+        The frames, and the row of each plane's frame among them, -1 where a plane has none; int64, with the dimensions
+        of the array that are not `y`, `x` and `sample`. None where a frame is of an instance that this process has not
+        opened, or planes are not told apart by their frames.
+    """
+    sizes = {dim: size for dim, size in array.sizes.items() if dim not in _PLANE}
+    uid = _along(array, "sop_instance_uid", sizes)
+    number = _along(array, "frame_number", sizes)
+    if uid is None:
+        return None
+    if number is None:
+        number = np.ones(uid.shape, np.int64)
+    names, codes = np.unique(uid.astype(str).reshape(-1), return_inverse=True)
+    codes, number = codes.reshape(-1), number.astype(np.int64).reshape(-1)
+    rows = np.full(codes.shape, -1, np.int64)
+    pending = (number > 0) & (names[codes] != "")
+    used: list[FrameTable] = []
+    for frames in reversed(_tables.values()):
+        if not pending.any():
+            break
+        instance = _instances_named(frames, names)[codes]
+        found = _rows_of(frames, instance, number)
+        fresh = pending & (found >= 0)
+        if fresh.any():
+            rows[fresh] = found[fresh] + sum(map(len, used))
+            used.append(frames)
+            pending &= ~fresh
+    if pending.any() or not used:
+        return None
+    return (used[0] if len(used) == 1 else concatenate_frames(used)), rows.reshape(tuple(sizes.values()))
+
+
+def _along(array: xr.DataArray, name: str, sizes: Mapping[Any, int]) -> np.ndarray | None:
+    """A coordinate or an attribute for each plane; None where there is none, or it varies within planes."""
+    if name in array.coords:
+        variable = array.coords[name].variable
+        return np.asarray(variable.set_dims(sizes).values) if set(variable.dims) <= set(sizes) else None
+    return np.full(tuple(sizes.values()), array.attrs[name]) if name in array.attrs else None
+
+
+def _instances_named(frames: FrameTable, uids: np.ndarray) -> np.ndarray:
+    """Number of the instance of each UID, -1 where the table has none."""
+    column = frames.instances.columns.get("sop_instance_uid")
+    if column is None:
+        return np.full(len(uids), -1)
+    known = {str(column.values[code]): i for i, code in reversed(list(enumerate(column.codes.tolist()))) if code >= 0}
+    return np.array([known.get(uid, -1) for uid in uids.tolist()])
+
+
+def _rows_of(frames: FrameTable, instance: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Row of each frame, by instance and number in it; -1 where there is none."""
+    base = int(max(frames.frame_number.max(initial=0), number.max(initial=0))) + 1
+    keys, wanted = frames.instance.astype(np.int64) * base + frames.frame_number, instance * base + number
+    order = np.argsort(keys, kind="stable")
+    at = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
+    return np.where((instance >= 0) & (keys[order[at]] == wanted), order[at], -1)
 
 
 def read_header(array: xr.DataArray, frame: Mapping[str, int] | int = 0) -> Dataset:

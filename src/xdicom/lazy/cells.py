@@ -15,6 +15,9 @@ from dask.blockwise import BlockwiseDep, blockwise
 from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 
+Array = da.Array
+"""The array type of this room, for rooms that pass it on."""
+
 Chunks = tuple[tuple[int, ...], ...]
 """Lengths of the blocks along each dimension, as dask has them."""
 

@@ -6,17 +6,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import dask.array as da
 import numpy as np
 from dask.array.core import normalize_chunks
 
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
-from xdicom.lazy.cells import from_cells
+from xdicom.lazy.cells import Array, from_cells
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import FrameGrid
 from xdicom.pixels.decode import decode_frame, reads_in_place, settle
 from xdicom.pixels.support import check_supported
-from xdicom.sources.ranges import read_into, read_ranges
+from xdicom.sources.options import PublicOptions, public_options, using_options
+from xdicom.sources.ranges import read_into, read_many, read_many_into, read_ranges
 
 ChunkSpec = Mapping[str, int | str | tuple[int, ...]] | int | str | None
 """What a person may say of chunks: frames per task by dimension, for all of them, `"auto"`, or None for one a task."""
@@ -38,9 +38,11 @@ class FrameBlock:
     """Tile of the frame for each cell, where frames hold several planes; int32, shape `(cells,)`."""
     tile_columns: int = 1
     """Tiles in a row of a frame."""
+    options: PublicOptions = ()
+    """Options of the storage that are no secrets."""
 
 
-def frames_to_dask(grid: FrameGrid, chunks: ChunkSpec = None) -> da.Array:
+def frames_to_dask(grid: FrameGrid, chunks: ChunkSpec = None) -> Array:
     """Stored values of the frames of `grid`, each in its place.
 
     Parameters
@@ -71,6 +73,9 @@ def frames_to_dask(grid: FrameGrid, chunks: ChunkSpec = None) -> da.Array:
     )
 
 
+_ONE_CELL = np.zeros(1, np.int32)
+
+
 class GridCells:
     """Frames of a grid, of which blocks are cut."""
 
@@ -80,6 +85,7 @@ class GridCells:
         self.tiles = grid.tiles
         self.frame_shape = grid.frame_shape
         self.dtype = np.dtype(grid.encoding.dtype)
+        self.options = public_options(self.refs.urls)
 
     def block(self, place: tuple[slice, ...]) -> FrameBlock:
         """The frames of the block at `place`."""
@@ -90,15 +96,16 @@ class GridCells:
         rows = _outer(self.rows, key)
         flat = rows.reshape(-1)
         if len(flat) == 1 and flat[0] >= 0:
-            used, cell = flat, np.zeros(1, np.int32)
+            refs, cell = self.refs.one(int(flat[0])), _ONE_CELL
         else:
             used, cell = np.unique(flat, return_inverse=True)
             cell = cell.reshape(-1).astype(np.int32)
             if used[0] < 0:
                 used, cell = used[1:], cell - 1
+            refs = self.refs.take(used)
         tile = None if self.tiles is None else _outer(self.tiles.tile, key).reshape(-1)
         columns = 1 if self.tiles is None else self.tiles.columns
-        return FrameBlock(self.refs.take(used), (*rows.shape, *self.frame_shape), self.dtype, cell, tile, columns)
+        return FrameBlock(refs, (*rows.shape, *self.frame_shape), self.dtype, cell, tile, columns, self.options)
 
 
 def _outer(values: np.ndarray, key: tuple[int | slice | np.ndarray, ...]) -> np.ndarray:
@@ -118,13 +125,18 @@ def read_block(block: FrameBlock) -> np.ndarray:
     SourceError
         If storage does not answer, or a source changed since it was scanned.
     """
+    with using_options(block.options):
+        return _read_block(block)
+
+
+def _read_block(block: FrameBlock) -> np.ndarray:
     refs, cells = block.refs, len(block.cell)
     _check_lengths(refs)
     plane_shape = block.shape[len(block.shape) - _plane_dimensions(block) :]
     if block.tile is None and cells == len(refs) == 1:
         return _read_one(refs, 0).reshape(block.shape)
+    out = np.empty((cells, *plane_shape), block.dtype)
     if block.tile is None:
-        out = np.empty((cells, *plane_shape), block.dtype)
         missing = block.cell < 0
         if missing.any():
             out[missing] = 0
@@ -132,27 +144,32 @@ def read_block(block: FrameBlock) -> np.ndarray:
         target[block.cell[~missing]] = np.flatnonzero(~missing)
         _read_into_places(refs, out, target)
         return out.reshape(block.shape)
-    whole = np.stack([_read_one(refs, i) for i in range(len(refs))])
     rows, columns = plane_shape[:2]
-    out = np.empty((cells, *plane_shape), block.dtype)
-    for place, (frame, tile) in enumerate(zip(block.cell.tolist(), block.tile.tolist(), strict=True)):
-        top, left = tile // block.tile_columns * rows, tile % block.tile_columns * columns
-        out[place] = whole[frame, top : top + rows, left : left + columns]
+    # One frame after the other: a block of tiles needs room for itself and one whole frame.
+    for frame in range(len(refs)):
+        whole = _read_one(refs, frame)
+        for place in np.flatnonzero(block.cell == frame).tolist():
+            tile = int(block.tile[place])
+            top, left = tile // block.tile_columns * rows, tile % block.tile_columns * columns
+            out[place] = whole[top : top + rows, left : left + columns]
     return out.reshape(block.shape)
 
 
 def _check_lengths(refs: FrameRefs) -> None:
     """Refuse native frames of which bytes were missing when they were scanned, before room is made for them."""
     for code, encoding in enumerate(refs.encodings):
-        if encoding.is_encapsulated:
+        needed = encoding.native_frame_bits // 8
+        if encoding.is_encapsulated or (len(refs) == 1 and refs.length[0] >= needed):
             continue
-        short = np.flatnonzero((refs.encoding == code) & (refs.length < encoding.native_frame_bits // 8))
+        short = np.flatnonzero((refs.encoding == code) & (refs.length < needed))
         if len(short):
             i = int(short[0])
-            raise PixelDataError(
-                f"frame {refs.frame_number[i]}: it should have {encoding.native_frame_bits // 8} bytes, {refs.length[i]} are there: "
-                f"the pixel data is cut short (in {refs.urls[refs.source[i]]})"
-            )
+            raise _cut_short(refs, i, int(refs.length[i]), needed)
+
+
+def _cut_short(refs: FrameRefs, i: int, there: int, needed: int) -> PixelDataError:
+    url = refs.urls[refs.source[i]]
+    return PixelDataError(f"frame {refs.frame_number[i]}: it should have {needed} bytes, {there} are there: the pixel data is cut short (in {url})")
 
 
 def _plane_dimensions(block: FrameBlock) -> int:
@@ -163,9 +180,12 @@ def _plane_dimensions(block: FrameBlock) -> int:
 def _read_one(refs: FrameRefs, i: int) -> np.ndarray:
     encoding = refs.encodings[refs.encoding[i]]
     if reads_in_place(encoding):
-        out = np.empty((1, *encoding.frame_shape), encoding.dtype)
-        _read_native(refs, out, np.array([i]), np.zeros(1, np.int64))
-        return out[0]
+        out = np.empty(encoding.frame_shape, encoding.dtype)
+        got = read_into(refs.urls[refs.source[i]], int(refs.offset[i]), out, stamp=refs.stamps[refs.source[i]])
+        if got < out.nbytes:
+            raise _cut_short(refs, i, got, out.nbytes)
+        settle(out, encoding)
+        return out
     url = refs.urls[refs.source[i]]
     (data,) = read_ranges(url, refs.offset[i : i + 1], refs.length[i : i + 1], stamp=refs.stamps[refs.source[i]])
     return _decode(data, refs, i)
@@ -190,10 +210,9 @@ def _read_into_places(refs: FrameRefs, out: np.ndarray, target: np.ndarray) -> N
     if len(native):
         _read_native(refs, out, native, target[native])
     others = np.flatnonzero(~in_place)
-    for source in np.unique(refs.source[others]):
-        frames = others[refs.source[others] == source]
-        datas = read_ranges(refs.urls[source], refs.offset[frames], refs.length[frames], stamp=refs.stamps[source])
-        for i, data in zip(frames.tolist(), datas, strict=True):
+    if len(others):
+        urls, stamps = [refs.urls[source] for source in refs.source[others]], [refs.stamps[source] for source in refs.source[others]]
+        for i, data in zip(others.tolist(), read_many(urls, refs.offset[others], refs.length[others], stamps), strict=True):
             out[target[i]] = _decode(data, refs, i)
 
 
@@ -202,17 +221,15 @@ def _read_native(refs: FrameRefs, out: np.ndarray, frames: np.ndarray, target: n
     source, offset = refs.source[frames], refs.offset[frames]
     size = out[0].nbytes
     follows = (np.diff(source) == 0) & (np.diff(offset) == size) & (np.diff(target) == 1)
-    starts = np.concatenate([[0], np.flatnonzero(~follows) + 1, [len(frames)]])
-    for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        part = out[target[first] : target[first] + last - first]
-        url = refs.urls[source[first]]
-        got = read_into(url, int(offset[first]), part, stamp=refs.stamps[source[first]])
+    starts = np.concatenate([[0], np.flatnonzero(~follows) + 1])
+    counts = np.diff(starts, append=len(frames))
+    parts = [out[target[first] : target[first] + count] for first, count in zip(starts.tolist(), counts.tolist(), strict=True)]
+    urls, stamps = [refs.urls[number] for number in source[starts]], [refs.stamps[number] for number in source[starts]]
+    for first, part, got in zip(starts.tolist(), parts, read_many_into(urls, offset[starts], parts, stamps), strict=True):
         if got < part.nbytes:
             whole = got // size
-            number = int(refs.frame_number[frames[first + whole]])
-            raise PixelDataError(f"frame {number}: it should have {size} bytes, {got - whole * size} are there: the source is cut short (in {url})")
-        encoding = refs.encodings[refs.encoding[frames[first]]]
-        settle(part, encoding)
+            raise _cut_short(refs, int(frames[first + whole]), got - whole * size, size)
+        settle(part, refs.encodings[refs.encoding[frames[first]]])
 
 
 def _chunk_lengths(grid: FrameGrid, chunks: ChunkSpec) -> tuple[tuple[int, ...], ...]:

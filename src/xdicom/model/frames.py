@@ -26,6 +26,9 @@ class ByteSpan:
     """Number of bytes."""
 
 
+_FIRST_SOURCE, _FIRST_ENCODING = np.zeros(1, np.int32), np.zeros(1, np.int16)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameRefs:
     """Where some frames lie and how they are encoded: all that a worker is given."""
@@ -49,6 +52,21 @@ class FrameRefs:
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    def one(self, row: int) -> FrameRefs:
+        """The frame numbered `row` by itself."""
+        source = self.source[row]
+        cut = slice(row, row + 1)
+        return FrameRefs(
+            urls=(self.urls[source],),
+            stamps=(self.stamps[source],),
+            encodings=(self.encodings[self.encoding[row]],),
+            source=_FIRST_SOURCE,
+            encoding=_FIRST_ENCODING,
+            offset=self.offset[cut],
+            length=self.length[cut],
+            frame_number=self.frame_number[cut],
+        )
 
     def take(self, rows: np.ndarray) -> FrameRefs:
         """The frames numbered `rows`, with only the sources and encodings that they need."""

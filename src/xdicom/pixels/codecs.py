@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
-from typing import Any
 
 import imagecodecs
 import numpy as np
 
-from xdicom.errors import MissingDependencyError, PixelDataError
+from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.model.encoding import PixelEncoding
+from xdicom.pixels.codecs_rle import decode_rle
 from xdicom.pixels.color import convert_color, jpeg_color_step
 from xdicom.pixels.jpeg_2000_stream import SIGN_BIT, SSIZ_OFFSET, jpeg_2000_codestream, parse_jpeg_2000
 from xdicom.pixels.jpeg_stream import SOF_JPEG_LS, SOF_LOSSLESS, parse_jpeg
 from xdicom.pixels.jpeg_xl_stream import holds_jpeg, parse_jpeg_xl
-from xdicom.pixels.samples import join_planes, reinterpret_sign, settle_cells, settle_stream, unpack_bits, unpack_native
-from xdicom.pixels.streams import ALWAYS_BELIEVED, Buffer, StreamHeader, check_growth, check_stream
+from xdicom.pixels.samples import join_planes, reinterpret_sign, settle_stream, unpack_native
+from xdicom.pixels.streams import ALWAYS_BELIEVED, Buffer, StreamHeader, call_codec, check_growth, check_stream
 
 Decoder = Callable[[Buffer, PixelEncoding], np.ndarray]
 """Stored values, shape `encoding.frame_shape`, type `encoding.dtype`, of one frame's joined fragments."""
@@ -26,17 +24,7 @@ Decoder = Callable[[Buffer, PixelEncoding], np.ndarray]
 _SAFE_OPENJPH = [0, 32]
 """Version of OpenJPH from which on damaged streams were found to do no harm; OpenJPEG, half as fast, serves before it."""
 
-_RLE_HEADER = struct.Struct("<16I")
-
-
-def _call(function: Callable[..., Any], data: Buffer, **options: object) -> Any:
-    """What `function` of imagecodecs makes of `data`; whatever it raises means a damaged stream."""
-    try:
-        return function(data, **options)
-    except ImportError as error:
-        raise MissingDependencyError(f"this build of imagecodecs lacks {function.__name__}: pip install --upgrade imagecodecs") from error
-    except Exception as error:
-        raise PixelDataError(f"damaged stream: {error}") from error
+_MOST_BITS_OF_OPENJPEG = 31
 
 
 def _shaped(samples: np.ndarray, encoding: PixelEncoding) -> np.ndarray:
@@ -54,7 +42,7 @@ def decode_jpeg(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     check_stream(stream, encoding)
     check_growth(data, encoding, 8 if stream.process == SOF_LOSSLESS else 512)
     step = jpeg_color_step(stream, encoding)
-    samples = _shaped(_call(imagecodecs.jpeg8_decode, data, colorspace=step.of_stream, outcolorspace=step.of_samples), encoding)
+    samples = _shaped(call_codec(imagecodecs.jpeg8_decode, data, colorspace=step.of_stream, outcolorspace=step.of_samples), encoding)
     if step.to_ybr:
         samples = convert_color(samples, stream.precision)
     samples = samples.view(encoding.dtype) if samples.dtype.itemsize == encoding.dtype.itemsize else samples.astype(encoding.dtype)
@@ -70,7 +58,7 @@ def decode_jpeg_ls(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
         raise PixelDataError("a JPEG stream lies where the transfer syntax says JPEG-LS")
     check_stream(stream, encoding)
     check_growth(data, encoding, 1 << 18, ALWAYS_BELIEVED)
-    samples = _call(imagecodecs.jpegls_decode, data)
+    samples = call_codec(imagecodecs.jpegls_decode, data)
     if stream.components > 1 and not samples.flags.c_contiguous:  # planes, seen as pixels
         samples = join_planes(np.moveaxis(samples, -1, 0))
     samples = reinterpret_sign(_shaped(samples, encoding), stream.precision, False, encoding.dtype)
@@ -88,8 +76,13 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
         data = bytes(data[: stream.open_end]) + b"\xff\xd9"
     if stream.is_high_throughput and _has_safe_openjph():
         samples = _decode_high_throughput(data, stream)
+    elif stream.precision > _MOST_BITS_OF_OPENJPEG:
+        raise UnsupportedEncodingError(
+            f"JPEG 2000 samples of {stream.precision} bits are not read; {_MOST_BITS_OF_OPENJPEG} are, "
+            "and 32 of HTJ2K with a newer OpenJPH: pip install --upgrade imagecodecs"
+        )
     else:
-        samples = _call(imagecodecs.jpeg2k_decode, data, planar=False, numthreads=1)
+        samples = call_codec(imagecodecs.jpeg2k_decode, data, planar=False, numthreads=1)
     samples = reinterpret_sign(_shaped(samples, encoding), stream.precision, stream.is_signed, encoding.dtype)
     settle_stream(samples, encoding, stream.precision, masks=False)
     return samples
@@ -112,9 +105,9 @@ def _decode_high_throughput(data: Buffer, stream: StreamHeader) -> np.ndarray:
     turned = bytearray(data)
     for component in range(stream.components):
         turned[SSIZ_OFFSET + 3 * component] ^= SIGN_BIT
-    samples: np.ndarray = _call(imagecodecs.htj2k_decode, memoryview(turned), planar=False)
+    samples: np.ndarray = call_codec(imagecodecs.htj2k_decode, memoryview(turned), planar=False)
     if not _is_written(samples, stream):
-        samples = _call(imagecodecs.htj2k_decode, data, planar=False)
+        samples = call_codec(imagecodecs.htj2k_decode, data, planar=False)
         if not _is_written(samples, stream):
             raise PixelDataError("damaged stream: the codec gave up on it")
         return samples
@@ -136,68 +129,11 @@ def decode_jpeg_xl(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     check_stream(stream, encoding)
     check_growth(data, encoding, 1 << 17, ALWAYS_BELIEVED)
     if holds_jpeg(data):
-        return decode_jpeg(_call(imagecodecs.jpegxl_decode_jpeg, data), encoding)
-    samples = _shaped(_call(imagecodecs.jpegxl_decode, data, keeporientation=True, numthreads=1), encoding)
+        return decode_jpeg(call_codec(imagecodecs.jpegxl_decode_jpeg, data), encoding)
+    samples = _shaped(call_codec(imagecodecs.jpegxl_decode, data, keeporientation=True, numthreads=1), encoding)
     samples = reinterpret_sign(samples, stream.precision, False, encoding.dtype)
     settle_stream(samples, encoding, stream.precision, masks=False)
     return samples
-
-
-def decode_rle(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
-    """RLE: a segment for each byte of each sample, the most significant first (PS3.5 Annex G)."""
-    if len(data) < _RLE_HEADER.size:
-        raise PixelDataError(f"an RLE frame of {len(data)} bytes is shorter than its header of {_RLE_HEADER.size}")
-    count, *offsets = _RLE_HEADER.unpack(data[: _RLE_HEADER.size])
-    is_packed = encoding.bits_allocated == 1
-    width = 1 if is_packed else encoding.dtype.itemsize
-    expected = 1 if is_packed else encoding.samples_per_pixel * width
-    bounds = [*offsets[:count], len(data)]
-    if count != expected:
-        raise PixelDataError(f"{count} RLE segments found, {expected} expected")
-    if bounds[0] != _RLE_HEADER.size or any(first > last for first, last in pairwise(bounds)):
-        raise PixelDataError(f"RLE segment offsets {bounds[:-1]} don't lie in order within {len(data)} bytes")
-    check_growth(data, encoding, 64 * (8 if is_packed else 1))
-    length = (encoding.native_frame_bits + 7) // 8 if is_packed else encoding.rows * encoding.columns * width
-    dtype = np.dtype(np.uint8) if is_packed else encoding.dtype
-    planes = np.empty((expected // width, length), np.uint8)
-    for number, plane in enumerate(planes):
-        _decode_rle_sample(data, bounds[number * width : (number + 1) * width + 1], dtype, plane)
-    if is_packed:
-        return unpack_bits(planes, encoding)
-    samples = planes.view(dtype).reshape(-1, encoding.rows, encoding.columns)
-    samples = samples[0] if encoding.samples_per_pixel == 1 else join_planes(samples)
-    settle_cells(samples, encoding)
-    return samples
-
-
-def _decode_rle_sample(data: Buffer, bounds: list[int], dtype: np.dtype[np.generic], plane: np.ndarray) -> None:
-    """Fill `plane` from the segments between `bounds`, each of which must fill its bytes."""
-    width = len(bounds) - 1
-    start, end = bounds[0], bounds[-1]
-    if start == _RLE_HEADER.size and end == len(data):
-        stream = data
-    else:
-        offsets = [bound - start + _RLE_HEADER.size for bound in bounds[:-1]]
-        stream = _RLE_HEADER.pack(width, *offsets, *[0] * (15 - width)) + bytes(data[start:end])
-    try:
-        filled = len(_call(imagecodecs.dicomrle_decode, stream, dtype=dtype, out=plane))
-    except PixelDataError:  # a segment is damaged, or longer than it should be; padding may make it so
-        filled = _decode_rle_padded(data, bounds, plane)
-    if filled != plane.size:
-        raise PixelDataError(f"RLE segments hold {filled} bytes of a sample, {plane.size} expected")
-
-
-def _decode_rle_padded(data: Buffer, bounds: list[int], plane: np.ndarray) -> int:
-    """As `_decode_rle_sample`, for segments with zeros behind their last pixel."""
-    width = len(bounds) - 1
-    length = plane.size // width
-    cells = plane.reshape(length, width)
-    for number, (start, end) in enumerate(pairwise(bounds)):
-        decoded = np.frombuffer(_call(imagecodecs.packbits_decode, data[start:end]), np.uint8)
-        if decoded.size < length or decoded[length:].any():
-            raise PixelDataError(f"an RLE segment holds {decoded.size} bytes, {length} expected")
-        cells[:, width - 1 - number] = decoded[:length]
-    return plane.size
 
 
 def decode_deflated(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
@@ -206,7 +142,7 @@ def decode_deflated(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     if length > 1032 * len(data) + 1032:  # the most that deflate can make of a byte
         raise PixelDataError(f"a deflate stream of {len(data)} bytes can't hold a frame of {length}")
     # a byte more than the frame, for the padding of an odd one
-    native = _call(imagecodecs.deflate_decode, data, raw=True, out=length + 1)
+    native = call_codec(imagecodecs.deflate_decode, data, raw=True, out=length + 1)
     return unpack_native(native, encoding)
 
 

@@ -7,10 +7,11 @@ since neither libjpeg-turbo nor OpenJPH reports a stream that stops short.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from xdicom.errors import PixelDataError
+from xdicom.errors import MissingDependencyError, PixelDataError
 from xdicom.model.encoding import PixelEncoding
 
 Buffer = bytes | memoryview
@@ -61,6 +62,16 @@ def check_stream(stream: StreamHeader, encoding: PixelEncoding) -> None:
         )
     if stream.precision > encoding.dtype.itemsize * 8:
         raise PixelDataError(f"the stream holds samples of {stream.precision} bits, the header allocates {encoding.bits_allocated}")
+
+
+def call_codec(function: Callable[..., Any], data: Buffer, **options: object) -> Any:
+    """What a codec `function` makes of `data`; whatever it raises means a damaged stream."""
+    try:
+        return function(data, **options)
+    except ImportError as error:
+        raise MissingDependencyError(f"this build of imagecodecs lacks {function.__name__}: pip install --upgrade imagecodecs") from error
+    except Exception as error:
+        raise PixelDataError(f"damaged stream: {error}") from error
 
 
 def boxes_of(data: Buffer) -> list[tuple[bytes, int, int]]:

@@ -13,10 +13,10 @@ from xdicom.pixels.codecs import (
     codec_version,
     codecs_of,
     decode_deflated,
-    decode_rle,
     decode_uncompressed,
     has_codec,
 )
+from xdicom.pixels.codecs_rle import decode_rle
 from xdicom.pixels.samples import is_subsampled
 from xdicom.pixels.syntaxes import NAMES, refusal_of
 

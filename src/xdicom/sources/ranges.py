@@ -6,10 +6,7 @@ threads at once, and from any process that knows the url.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +14,7 @@ import numpy as np
 from xdicom.errors import SourceError, XDicomError
 from xdicom.sources import files, remote
 from xdicom.sources.chain import Inflate, Span, is_local, split_chain, split_link
+from xdicom.sources.concurrency import IN_FLIGHT, at_once
 from xdicom.sources.faults import retried
 from xdicom.sources.inflated import inflate, kept
 from xdicom.sources.source import Source
@@ -26,12 +24,6 @@ B = TypeVar("B")
 
 HEAD_LENGTH = 8192
 """Bytes that are read of a header at first."""
-IN_FLIGHT = 64
-"""Requests that are made at once of remote storage."""
-GAP_LIMIT = 64 << 10
-"""Unwanted bytes between two stretches, up to which remote storage is asked for both at once."""
-REQUEST_LIMIT = 256 << 20
-"""Bytes up to which stretches are joined in one request."""
 
 
 def read_range(url: str, offset: int, length: int, *, stamp: str = "") -> bytes:
@@ -127,56 +119,78 @@ def read_ranges(url: str, offsets: Sequence[int] | np.ndarray, lengths: Sequence
         starts = starts + link.offset
     if is_local(outer):
         return files.read_many(outer, starts.tolist(), sizes.tolist(), stamp)
-    return _read_ranges_remote(outer, starts, sizes, stamp)
+    return remote.read_several(remote.client_for(outer), outer, starts, sizes, stamp)
 
 
-def _read_ranges_remote(url: str, starts: np.ndarray, sizes: np.ndarray, stamp: str) -> list[bytes]:
-    client = remote.client_for(url)
-    groups = join_ranges(starts, sizes)
+def read_many(
+    urls: Sequence[str], offsets: Sequence[int] | np.ndarray, lengths: Sequence[int] | np.ndarray, stamps: Sequence[str]
+) -> list[bytes]:
+    """One stretch of each of `urls`, which may name a source several times, in the order asked for.
 
-    def fetch(group: tuple[int, int, list[int]]) -> bytes:
-        return remote.read(client, url, group[0], group[1], stamp).data
+    Each source is read as by `read_ranges`; remote ones are asked at the same time.
 
-    result = [b""] * len(starts)
-    for group, data in zip(groups, _at_once(fetch, groups), strict=True):
-        first, _, members = group
-        for member in members:
-            begin, size = int(starts[member]) - first, int(sizes[member])
-            result[member] = data if begin == 0 and size >= len(data) else data[begin : begin + size]
+    Parameters
+    ----------
+    urls, offsets, lengths
+        Source, first byte and number of bytes of each stretch.
+    stamps
+        Stamp of each stretch's source, empty where it is not to be checked.
+
+    Raises
+    ------
+    SourceError
+        As for `read_range`.
+    """
+    members: dict[tuple[str, str], list[int]] = {}
+    for number, place in enumerate(zip(urls, stamps, strict=True)):
+        members.setdefault(place, []).append(number)
+    starts, sizes = np.asarray(offsets, dtype=np.int64), np.asarray(lengths, dtype=np.int64)
+
+    def fetch(place: tuple[str, str]) -> list[bytes]:
+        return read_ranges(place[0], starts[members[place]], sizes[members[place]], stamp=place[1])
+
+    result = [b""] * len(urls)
+    for place, parts in zip(members, _each(fetch, list(members), urls), strict=True):
+        for number, part in zip(members[place], parts, strict=True):
+            result[number] = part
     return result
 
 
-def join_ranges(starts: np.ndarray, sizes: np.ndarray) -> list[tuple[int, int, list[int]]]:
-    """Requests `(offset, length, members)` that together fetch all stretches which are not empty.
+def read_many_into(
+    urls: Sequence[str], offsets: Sequence[int] | np.ndarray, outs: Sequence[memoryview | np.ndarray], stamps: Sequence[str]
+) -> list[int]:
+    """Fill each of `outs` from its url and offset, as `read_into` does; remote sources are asked at the same time.
 
-    Stretches are joined over a gap of up to `GAP_LIMIT` bytes, as long as a request fetches no more than a quarter in
-    vain and no more than `REQUEST_LIMIT` bytes.
+    Parameters
+    ----------
+    urls, offsets
+        Source and first byte of each stretch.
+    outs
+        Writable C-contiguous array or buffer for each stretch.
+    stamps
+        Stamp of each stretch's source, empty where it is not to be checked.
 
-    Examples
-    --------
-    >>> join_ranges(np.array([0, 4000, 900000]), np.array([4000, 4000, 10]))
-    [(0, 8000, [0, 1]), (900000, 10, [2])]
+    Returns
+    -------
+    list of int
+        Bytes read of each stretch.
+
+    Raises
+    ------
+    SourceError
+        As for `read_range`.
     """
-    requests: list[tuple[int, int, list[int]]] = []
-    members: list[int] = []
-    first = end = wanted = 0
-    for member in np.argsort(starts, kind="stable").tolist():
-        start, size = int(starts[member]), int(sizes[member])
-        if size <= 0:
-            continue
-        joined_end = max(end, start + size)
-        joined_wanted = wanted + max(0, start + size - max(end, start))
-        joined = joined_end - first
-        if members and start - end <= GAP_LIMIT and joined <= REQUEST_LIMIT and 4 * (joined - joined_wanted) <= joined:
-            members.append(member)
-            end, wanted = joined_end, joined_wanted
-            continue
-        if members:
-            requests.append((first, end - first, members))
-        members, first, end, wanted = [member], start, start + size, size
-    if members:
-        requests.append((first, end - first, members))
-    return requests
+    starts = np.asarray(offsets, dtype=np.int64).tolist()
+
+    def fetch(number: int) -> int:
+        return read_into(urls[number], starts[number], outs[number], stamp=stamps[number])
+
+    return list(_each(fetch, range(len(urls)), urls))
+
+
+def _each(function: Callable[[A], B], arguments: Sequence[A], urls: Sequence[str]) -> Iterator[B]:
+    """Results of `function`, one call after the other for local files, which gain nothing by threads."""
+    return map(function, arguments) if all(map(is_local, urls)) else at_once(function, arguments)
 
 
 def read_heads(
@@ -239,13 +253,13 @@ def _heads(sources: Sequence[Source], length: int, found: dict[int, Source] | No
         if not is_local(split_chain(source.url)[1]):
             run.append(number)
             continue
-        yield from zip(run, _at_once(fetch, run), strict=True)
+        yield from zip(run, at_once(fetch, run), strict=True)
         run = []
         try:
             yield number, read_range(source.url, 0, length)
         except XDicomError as error:
             yield number, error
-    yield from zip(run, _at_once(fetch, run), strict=True)
+    yield from zip(run, at_once(fetch, run), strict=True)
 
 
 def heads_block(count: int, length: int = HEAD_LENGTH) -> np.ndarray:
@@ -332,23 +346,3 @@ def _bytes_of(out: memoryview | np.ndarray) -> memoryview:
             raise ValueError("the array to read into is not C-contiguous")
         return memoryview(out.reshape(-1).view(np.uint8).data) if out.size else memoryview(b"")
     return out.cast("B") if out.nbytes else memoryview(b"")
-
-
-def _at_once(function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[B]:
-    """Results of `function`, in order, with up to `IN_FLIGHT` calls running and no more waiting than four times that."""
-    if len(arguments) <= 1:
-        yield from map(function, arguments)
-        return
-    with ThreadPoolExecutor(min(IN_FLIGHT, len(arguments)), thread_name_prefix="xdicom-read") as pool:
-        waiting: deque[Future[B]] = deque()
-        try:
-            for argument in arguments:
-                # Options that came with a task hold in its thread; a copy of the context takes them along.
-                waiting.append(pool.submit(copy_context().run, function, argument))
-                if len(waiting) >= 4 * IN_FLIGHT:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -8,13 +8,20 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from xdicom.sources import filesystems, objectstores
+from xdicom.sources.concurrency import at_once
 from xdicom.sources.counters import count, scheme_of
 from xdicom.sources.faults import ChangedError, retried
 from xdicom.sources.options import Options, options_for, prefix_of
 from xdicom.sources.source import Answer, Source
 
 _CLIENTS_KEPT = 256
+GAP_LIMIT = 64 << 10
+"""Unwanted bytes between two stretches, up to which remote storage is asked for both at once."""
+REQUEST_LIMIT = 256 << 20
+"""Bytes up to which stretches are joined in one request."""
 
 
 class Storage(Protocol):
@@ -91,6 +98,55 @@ def read(client: Client, url: str, offset: int, length: int | None, stamp: str) 
 
     answer = retried(request, url, client.options.redact)
     return Answer(b"") if answer is None else answer
+
+
+def read_several(client: Client, url: str, starts: np.ndarray, sizes: np.ndarray, stamp: str) -> list[bytes]:
+    """Stretches of one object in as few requests as is sensible, which are made at the same time."""
+    groups = join_ranges(starts, sizes)
+
+    def fetch(group: tuple[int, int, list[int]]) -> bytes:
+        return read(client, url, group[0], group[1], stamp).data
+
+    result = [b""] * len(starts)
+    for group, data in zip(groups, at_once(fetch, groups), strict=True):
+        first, _, members = group
+        for member in members:
+            begin, size = int(starts[member]) - first, int(sizes[member])
+            result[member] = data if begin == 0 and size >= len(data) else data[begin : begin + size]
+    return result
+
+
+def join_ranges(starts: np.ndarray, sizes: np.ndarray) -> list[tuple[int, int, list[int]]]:
+    """Requests `(offset, length, members)` that together fetch all stretches which are not empty.
+
+    Stretches are joined over a gap of up to `GAP_LIMIT` bytes, as long as a request fetches no more than a quarter in
+    vain and no more than `REQUEST_LIMIT` bytes.
+
+    Examples
+    --------
+    >>> join_ranges(np.array([0, 4000, 900000]), np.array([4000, 4000, 10]))
+    [(0, 8000, [0, 1]), (900000, 10, [2])]
+    """
+    requests: list[tuple[int, int, list[int]]] = []
+    members: list[int] = []
+    first = end = wanted = 0
+    for member in np.argsort(starts, kind="stable").tolist():
+        start, size = int(starts[member]), int(sizes[member])
+        if size <= 0:
+            continue
+        joined_end = max(end, start + size)
+        joined_wanted = wanted + max(0, start + size - max(end, start))
+        joined = joined_end - first
+        if members and start - end <= GAP_LIMIT and joined <= REQUEST_LIMIT and 4 * (joined - joined_wanted) <= joined:
+            members.append(member)
+            end, wanted = joined_end, joined_wanted
+            continue
+        if members:
+            requests.append((first, end - first, members))
+        members, first, end, wanted = [member], start, start + size, size
+    if members:
+        requests.append((first, end - first, members))
+    return requests
 
 
 def describe(client: Client, url: str) -> Source:

@@ -1,0 +1,56 @@
+"""The command `xdicom`: what lies where, as a table, a Zarr store or a picture."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from xdicom.cli.doctor import doctor, version_of
+from xdicom.cli.info import info
+from xdicom.cli.preview import preview
+from xdicom.cli.stores import to_zarr
+from xdicom.cli.terminal import printable
+from xdicom.errors import MultipleSeriesError, XDicomError
+
+__all__ = ["app"]
+
+
+class Commands(TyperGroup):
+    """Commands whose failures end as a message on stderr, not as a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; it returns 1 for what could not be done, 2 for what has to be said more clearly."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of a pipe has left: nothing to tell
+            raise
+        except (XDicomError, OSError) as error:
+            if ctx.params.get("debug"):
+                raise
+            typer.echo(f"xdicom: {printable(str(error))}", err=True)
+            if isinstance(error, MultipleSeriesError):
+                typer.echo("On the command line: --series-uid UID chooses a series, --stack NAME one of its arrays.", err=True)
+            raise typer.Exit(2 if isinstance(error, MultipleSeriesError) else 1) from None
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"xdicom {version_of('xdicom')}")
+        raise typer.Exit
+
+
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """DICOM series as arrays: see what lies where, draw it, write it as Zarr."""
+
+
+# Local variables in a pretty traceback would show what a header says of a person.
+app = typer.Typer(name="xdicom", cls=Commands, callback=main, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("info")(info)
+app.command("to-zarr")(to_zarr)
+app.command("preview")(preview)
+app.command("doctor")(doctor)

@@ -1,0 +1,73 @@
+"""RLE, a segment for each byte of each sample (PS3.5 Annex G)."""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+
+import imagecodecs
+import numpy as np
+
+from xdicom.errors import PixelDataError
+from xdicom.model.encoding import PixelEncoding
+from xdicom.pixels.samples import join_planes, settle_cells, unpack_bits
+from xdicom.pixels.streams import Buffer, call_codec, check_growth
+
+_RLE_HEADER = struct.Struct("<16I")
+
+
+def decode_rle(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+    """RLE Lossless: a segment for each byte of each sample, the most significant first (PS3.5 Annex G)."""
+    if len(data) < _RLE_HEADER.size:
+        raise PixelDataError(f"an RLE frame of {len(data)} bytes is shorter than its header of {_RLE_HEADER.size}")
+    count, *offsets = _RLE_HEADER.unpack(data[: _RLE_HEADER.size])
+    is_packed = encoding.bits_allocated == 1
+    width = 1 if is_packed else encoding.dtype.itemsize
+    expected = 1 if is_packed else encoding.samples_per_pixel * width
+    bounds = [*offsets[:count], len(data)]
+    if count != expected:
+        raise PixelDataError(f"{count} RLE segments found, {expected} expected")
+    if bounds[0] != _RLE_HEADER.size or any(first > last for first, last in pairwise(bounds)):
+        raise PixelDataError(f"RLE segment offsets {bounds[:-1]} don't lie in order within {len(data)} bytes")
+    check_growth(data, encoding, 64 * (8 if is_packed else 1))
+    length = (encoding.native_frame_bits + 7) // 8 if is_packed else encoding.rows * encoding.columns * width
+    dtype = np.dtype(np.uint8) if is_packed else encoding.dtype
+    planes = np.empty((expected // width, length), np.uint8)
+    for number, plane in enumerate(planes):
+        _decode_rle_sample(data, bounds[number * width : (number + 1) * width + 1], dtype, plane)
+    if is_packed:
+        return unpack_bits(planes, encoding)
+    samples = planes.view(dtype).reshape(-1, encoding.rows, encoding.columns)
+    samples = samples[0] if encoding.samples_per_pixel == 1 else join_planes(samples)
+    settle_cells(samples, encoding)
+    return samples
+
+
+def _decode_rle_sample(data: Buffer, bounds: list[int], dtype: np.dtype[np.generic], plane: np.ndarray) -> None:
+    """Fill `plane` from the segments between `bounds`, each of which must fill its bytes."""
+    width = len(bounds) - 1
+    start, end = bounds[0], bounds[-1]
+    if start == _RLE_HEADER.size and end == len(data):
+        stream = data
+    else:
+        offsets = [bound - start + _RLE_HEADER.size for bound in bounds[:-1]]
+        stream = _RLE_HEADER.pack(width, *offsets, *[0] * (15 - width)) + bytes(data[start:end])
+    try:
+        filled = len(call_codec(imagecodecs.dicomrle_decode, stream, dtype=dtype, out=plane))
+    except PixelDataError:  # a segment is damaged, or longer than it should be; padding may make it so
+        filled = _decode_rle_padded(data, bounds, plane)
+    if filled != plane.size:
+        raise PixelDataError(f"RLE segments hold {filled} bytes of a sample, {plane.size} expected")
+
+
+def _decode_rle_padded(data: Buffer, bounds: list[int], plane: np.ndarray) -> int:
+    """As `_decode_rle_sample`, for segments with zeros behind their last pixel."""
+    width = len(bounds) - 1
+    length = plane.size // width
+    cells = plane.reshape(length, width)
+    for number, (start, end) in enumerate(pairwise(bounds)):
+        decoded = np.frombuffer(call_codec(imagecodecs.packbits_decode, data[start:end]), np.uint8)
+        if decoded.size < length or decoded[length:].any():
+            raise PixelDataError(f"an RLE segment holds {decoded.size} bytes, {length} expected")
+        cells[:, width - 1 - number] = decoded[:length]
+    return plane.size

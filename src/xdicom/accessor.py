@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import numpy as np
 import xarray as xr
 
-from xdicom.export.zarr_store import StoreLike, Written, ZarrOptions, write_zarr, write_zarr_tree
+from xdicom.export.zarr_store import StoreLike, ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
 from xdicom.labeled.color import to_rgb
 from xdicom.labeled.display import WindowChoice, to_display
+from xdicom.export.zarr_values import Written
 from xdicom.labeled.geometry import affine_of, orientation_of
 from xdicom.labeled.origins import read_header
 from xdicom.labeled.overlays import overlays
@@ -92,6 +93,6 @@ class DicomTreeAccessor:
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
-    def to_zarr(self, store: StoreLike, **options: Unpack[ZarrOptions]) -> Written:
-        """Write all arrays of the tree to one Zarr store; options are those of `export.zarr_store.write_zarr`."""
+    def to_zarr(self, store: StoreLike, **options: Unpack[ZarrTreeOptions]) -> Written:
+        """Write all arrays of the tree to one Zarr store; options are those of `export.zarr_store.write_zarr_tree`."""
         return write_zarr_tree(self._tree, store, **options)

@@ -126,6 +126,11 @@ def test_a_single_character_set_named_with_code_extensions_is_decoded(name: str)
     assert decode_text(text.encode(python_encoding[name]), (name,)) == text
 
 
+@pytest.mark.parametrize("name", ["ISO-IR 192", "ISO_IR_192", "ISO IR 192", "ISO_IR192", "ISO 2022-IR 192"])
+def test_a_misspelled_character_set_is_understood(name: str) -> None:
+    assert decode_text("心臓".encode(), (name,)) == "心臓"
+
+
 def test_code_extensions_change_the_character_set_within_a_text() -> None:
     text = b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B"
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from xdicom.cli.doctor import doctor, version_of
-from xdicom.cli.info import info
-from xdicom.cli.preview import preview
-from xdicom.cli.stores import to_zarr
+from xdicom.cli.doctor import print_abilities, version_of
+from xdicom.cli.info import print_series
+from xdicom.cli.preview import draw_picture
+from xdicom.cli.stores import write_store
 from xdicom.cli.terminal import printable
 from xdicom.errors import MultipleSeriesError, XDicomError
 
@@ -50,7 +50,7 @@ def main(
 
 # Local variables in a pretty traceback would show what a header says of a person.
 app = typer.Typer(name="xdicom", cls=Commands, callback=main, no_args_is_help=True, pretty_exceptions_enable=False)
-app.command("info")(info)
-app.command("to-zarr")(to_zarr)
-app.command("preview")(preview)
-app.command("doctor")(doctor)
+app.command("info")(print_series)
+app.command("to-zarr")(write_store)
+app.command("preview")(draw_picture)
+app.command("doctor")(print_abilities)

@@ -20,7 +20,7 @@ DEPENDENCIES = ("xdicom", "numpy", "dask", "xarray", "zarr", "imagecodecs", "pyd
 _FOR_DEVELOPERS = {"test", "docs", "dev"}
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the same as JSON, and nothing else.")] = False) -> None:
+def print_abilities(as_json: Annotated[bool, typer.Option("--json", help="Print the same as JSON, and nothing else.")] = False) -> None:
     """Show what this installation can decode, and which versions are at work."""
     rows = decoder_report()
     python = sys.version.split()[0]

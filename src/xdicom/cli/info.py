@@ -12,19 +12,19 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from xdicom.api import plan_study
 from xdicom.cli.arguments import StorageOptions, scan_location
 from xdicom.cli.terminal import make_table, printable, result_console
-from xdicom.index.catalog import Catalog, Problem, readable_size
-from xdicom.index.report import describe_array, shape_of
+from xdicom.index.catalog import Catalog, Problem
+from xdicom.index.report import Report
+from xdicom.index.sizes import readable_size
 
 MOST_REASONS = 5
 """Reasons that are listed unless all problems are asked for."""
 
 
-def info(
+def print_series(
     locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files, folders, globs, URLs or archives.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON, and nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table (or the report) as JSON, and nothing else.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Also show the arrays that each series makes, and why.")] = False,
     problems: Annotated[bool, typer.Option("--problems", "--verbose", help="List all that was not read or was odd.")] = False,
     options: StorageOptions = None,
@@ -32,7 +32,7 @@ def info(
     """Table of the series at a location; reads headers, no pixels."""
     catalog = scan_location(locations if len(locations) > 1 else locations[0], options)
     if as_json:
-        typer.echo(json.dumps(catalog.to_dict(), indent=2))
+        typer.echo(json.dumps(catalog.report().to_dict() if report else catalog.to_dict(), indent=2))
         return
     console = result_console()
     if catalog.series:
@@ -43,7 +43,7 @@ def info(
         f"({size} decoded) from {catalog.source_count} sources"
     )
     if report and catalog.series:
-        console.print(_arrays_tree(catalog))
+        console.print(_arrays_tree(catalog.report()))
     for title, found in (("not read", catalog.problems), ("noted", catalog.notes)):
         _print_problems(console, title, found, in_full=problems)
 
@@ -62,7 +62,7 @@ def _series_table(catalog: Catalog) -> Table:
             readable_size(series.decoded_bytes),
             series.series_uid,
         )
-        table.add_row(*(escape(printable(cell)) for cell in cells))
+        table.add_row(*map(_safe, cells))
     return table
 
 
@@ -81,15 +81,25 @@ def _print_problems(console: Console, title: str, found: tuple[Problem, ...], *,
         console.print(f"  {printable(line)}", markup=False)
 
 
-def _arrays_tree(catalog: Catalog) -> Tree:
+def _arrays_tree(report: Report) -> Tree:
     """Series, the arrays that each makes, and what there is to know of them."""
     tree = Tree("arrays")
-    branches: dict[str, Tree] = {}
-    for path, attrs, grid in plan_study(catalog).nodes:
-        parent, _, name = path.rpartition("/")
-        label = f"[bold]{escape(printable(name))}[/bold]" + (f"  {escape(shape_of(grid))}" if grid is not None else "")
-        branch = branches[path] = branches.get(parent, tree).add(label)
-        notes = attrs.get("notes")
-        for line in (*(describe_array(grid) if grid is not None else ()), *(notes if isinstance(notes, list) else ())):
-            branch.add(escape(printable(str(line))))
+    for series in report.series:
+        number = "" if series.number is None else str(series.number)
+        title = " ".join(word for word in (series.modality, number, series.description) if word)
+        branch = tree.add(f"[bold]{_safe(title)}[/bold]  {_safe(series.series_uid)}")
+        for stack in series.stacks:
+            dims = ", ".join(f"{dim} {length}" for dim, length in stack.dims.items())
+            leaf = branch.add(f"[bold]{_safe(stack.name)}[/bold]  {_safe(dims)}; {stack.dtype}, {readable_size(stack.decoded_bytes)}")
+            for finding in stack.findings:
+                leaf.add(_safe(finding))
+        for note in series.notes:
+            branch.add(_safe(note))
+    for twins in report.twins:
+        tree.add(_safe(twins))
     return tree
+
+
+def _safe(text: str) -> str:
+    """Text of a header as it may stand in what rich prints."""
+    return escape(printable(text))

@@ -11,14 +11,15 @@ from xdicom.api import open_series
 from xdicom.cli.arguments import Location, SeriesUid, Stack, StorageOptions, parse_window, scan_location
 from xdicom.cli.terminal import printable
 from xdicom.errors import XDicomError
-from xdicom.labeled.montage import draw_frame, draw_montage, encode_png
+from xdicom.labeled.montage import draw_frame, draw_montage
+from xdicom.labeled.png import encode_png
 
 _WINDOW_HELP = "A window by name (LUNG), by number as in the file (0), or as center,width."
 MONTAGE_SIZE = 1024
 """Longer side of a montage, unless another is wanted [px]."""
 
 
-def preview(
+def draw_picture(
     location: Location,
     picture: Annotated[Path, typer.Argument(help="PNG file to write.")],
     series_uid: SeriesUid = None,

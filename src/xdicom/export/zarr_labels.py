@@ -28,7 +28,7 @@ def portable(array: xr.DataArray) -> xr.DataArray:
             variable = xr.Variable(variable.dims, variable.values.astype(object), variable.attrs)
         coords[name] = xr.Variable(variable.dims, variable.values, plain_attrs(variable.attrs, f"the coordinate {name}"))
     values = xr.Variable(array.dims, array.data, plain_attrs(array.attrs, "the array"))
-    return xr.DataArray(values, coords=coords, name=array.name or "values")
+    return xr.DataArray(values, coords=coords, name="values" if array.name is None else array.name)
 
 
 def plain_attrs(attrs: Mapping[Any, Any], where: str) -> dict[str, Any]:
@@ -47,6 +47,11 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(part, where) for part in value]
     raise TypeError(f"{where} is a {type(value).__name__}, which Zarr can't keep; drop it, or make it numbers, texts, lists or dicts")
+
+
+def equal_attrs(one: Any, other: Any) -> bool:
+    """Whether two plain values of attributes are the same; NaN equals NaN."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def labels_text(array: xr.DataArray) -> str:

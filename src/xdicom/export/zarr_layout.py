@@ -55,7 +55,7 @@ def chunk_shape(
     """
     if layout not in ("frames", "volume"):
         raise ValueError(f"layout is 'frames' or 'volume', not {layout!r}")
-    wanted = _check_sizes("chunks", chunks or {}, dims)
+    wanted = {} if chunks is None else _check_sizes("chunks", chunks, dims)
     plane = _plane_axes(dims)
     lengths = [size if axis in plane else 1 for axis, size in enumerate(shape)]
     if layout == "volume":
@@ -157,12 +157,12 @@ def _volume_axes(dims: Sequence[str]) -> tuple[int, ...]:
 
 
 def _check_sizes(what: str, sizes: Mapping[str, int], dims: Sequence[str]) -> Mapping[str, int]:
-    if not isinstance(sizes, Mapping):
-        raise ValueError(f"{what} is a mapping from dimension to length, not {type(sizes).__name__}")
+    if not hasattr(sizes, "items"):
+        raise ValueError(f"{what} is a mapping from dimension to length, not {sizes!r}")
     unknown = [name for name in sizes if name not in dims]
     if unknown:
         raise ValueError(f"{what} names {', '.join(map(repr, unknown))}; the dimensions are {', '.join(dims)}")
-    wrong = [f"{name}: {size!r}" for name, size in sizes.items() if not isinstance(size, int | np.integer) or (size < 1 and size != -1)]
+    wrong = [f"{name}: {size!r}" for name, size in sizes.items() if size < 1 and size != -1]
     if wrong:
         raise ValueError(f"{what} has lengths of 1 or more, or -1 for all, not {', '.join(wrong)}")
     return sizes

@@ -32,7 +32,7 @@ def seconds_of_day(text: str) -> float:
     if match is None:
         return float("nan")
     hours, minutes, seconds, fraction = match.groups()
-    return round(int(hours) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(fraction or 0), 6)
+    return round(int(hours) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(fraction or 0), 9)
 
 
 def days_since_1970(text: str) -> float:
@@ -141,7 +141,7 @@ def _times(raws: Sequence[bytes]) -> np.ndarray:
         return np.array([seconds_of_day(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64)
     numbers = np.array([raw.rstrip(b" \0") for raw in raws], "S").astype(np.float64)
     hours, minutes = numbers // 10000, numbers // 100 % 100
-    return np.asarray(np.round(hours * 3600 + minutes * 60 + numbers % 100, 6))
+    return np.asarray(np.round(hours * 3600 + minutes * 60 + numbers % 100, 9))
 
 
 def _ragged(rows: list[tuple[int | float, ...]]) -> np.ndarray:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 from xdicom.headers.dictionary import OVERLAYS, PRIVATE_GROUPS, PRIVATE_PLACES, PUBLIC
 
@@ -21,6 +23,8 @@ LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"
 SHORT_VRS = frozenset(
     {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
 )
+
+_NO_LONG: Mapping[int, Any] = MappingProxyType({})
 
 MAX_DEPTH = 64
 """Sequences nested deeper than this are taken for damage."""
@@ -76,6 +80,8 @@ class Window:
 
     def __init__(self, data: bytes, fetch: Fetch, size: int) -> None:
         self.data, self.base, self.fetch, self.size = data, 0, fetch, size
+        self.items: tuple[Any, Any] | None = None
+        """Bounds of the items of a long sequence that was walked, as `items.item_bounds` gives them."""
 
     def need(self, offset: int, length: int) -> int:
         """Place of `offset` in `data`, with at least `length` bytes from there on, or -1 where the source ends before."""
@@ -91,10 +97,14 @@ class Window:
         return 0
 
 
-def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int]) -> Walk:
+EndOf = Callable[["Window", int, Syntax], tuple[int, int]]
+"""Finds where a sequence of undefined length ends, and where the element behind it begins."""
+
+
+def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int], end_of_long: Mapping[int, EndOf] = _NO_LONG) -> Walk:
     """Wanted values at the top level of a data set, and where its pixel data lies.
 
-    The walk ends at the pixel data, at the end of the source, or raises where it can't vouch for what it reads.
+    `end_of_long` finds the ends of sequences that are likely to be long, by tag. The walk ends at the pixel data, at the end of the source, or raises where it can't vouch for what it reads.
     """
     found = Walk()
     is_signed = False
@@ -133,7 +143,7 @@ def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int]) -> 
             break
         if length == UNDEFINED_LENGTH:
             inner = syntax if vr == "SQ" or vr_bytes == b"" else Syntax(is_implicit=True)
-            end, after = end_of_sequence(window, value, inner)
+            end, after = end_of_long.get(tag, end_of_sequence)(window, value, inner)
             if tag in wanted or (group & 1 and is_private_wanted(group, element)):
                 place = window.need(value, end - value)
                 # UN of undefined length is a sequence in implicit VR little endian (PS3.5 6.2.2 note 2)

@@ -10,7 +10,8 @@ import numpy as np
 
 from xdicom.headers.columns import build_column, gather_column
 from xdicom.headers.dictionary import NAMES, PRIVATE, PUBLIC, TAGS, to_snake_case
-from xdicom.headers.elements import ITEM, ITEM_DELIMITER, UNDEFINED_LENGTH, Syntax, Window, end_of_sequence
+from xdicom.headers.elements import Syntax
+from xdicom.headers.items import item_bounds
 from xdicom.headers.layout import Alike, Path, walk_alike
 from xdicom.headers.values import RawValue, parse_elements
 from xdicom.model.columns import Column, concatenate
@@ -99,12 +100,33 @@ def shared_values(value: RawValue, make: Callable[[str, bytes, bool, bool], Key]
     return {name: make(raw.vr, raw.data, raw.is_implicit, raw.is_big_endian) for name, raw in flat.items()}
 
 
-def per_frame_columns(value: RawValue) -> FrameColumns:
-    """Columns of the per-frame functional groups, without an object for each frame where items are laid out alike."""
+def per_frame_columns(value: RawValue, bounds: tuple[np.ndarray, np.ndarray] | None = None) -> FrameColumns:
+    """Columns of the per-frame functional groups, without an object for each frame where items are laid out alike.
+
+    `bounds` are where the items begin and end in the value, where that is known.
+    """
     syntax = Syntax(value.is_implicit, value.is_big_endian)
     data = np.frombuffer(value.data, np.uint8)
-    starts, stops = _item_bounds(value.data, syntax)
+    starts, stops = bounds or item_bounds(value.data, syntax, is_trusting=not syntax.is_big_endian)[:2]
+    parts, left = _parts_in_step(data, starts, stops, syntax)
+    if len(left) and not syntax.is_big_endian:
+        # Not every item ends where one like it did: the ends are found by walking through each.
+        true_starts, true_stops, _ = item_bounds(value.data, syntax, is_trusting=False)
+        if not (np.array_equal(true_starts, starts) and np.array_equal(true_stops, stops)):
+            starts, stops = true_starts, true_stops
+            parts, left = _parts_in_step(data, starts, stops, syntax)
+    if len(left):
+        parts.append((left, _columns_one_by_one(value.data, starts[left], stops[left], syntax)))
     columns = FrameColumns(len(starts))
+    for name in dict.fromkeys(name for _, part in parts for name in part):
+        columns.columns[name] = _join(name, parts, len(starts))
+    return columns
+
+
+def _parts_in_step(
+    data: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax
+) -> tuple[list[tuple[np.ndarray, dict[str, Column]]], np.ndarray]:
+    """Columns of the items that can be walked in step, by layout, and the numbers of the items that are left."""
     left = np.arange(len(starts))
     parts: list[tuple[np.ndarray, dict[str, Column]]] = []
     if not syntax.is_big_endian:
@@ -121,11 +143,7 @@ def per_frame_columns(value: RawValue) -> FrameColumns:
                 break
             parts.append((rows, _columns_of(padded, alike, ended, syntax)))
             left = np.setdiff1d(left, rows, assume_unique=True)
-    if len(left):
-        parts.append((left, _columns_one_by_one(value.data, starts[left], stops[left], syntax)))
-    for name in dict.fromkeys(name for _, part in parts for name in part):
-        columns.columns[name] = _join(name, parts, len(starts))
-    return columns
+    return parts, left
 
 
 def _columns_of(data: np.ndarray, alike: Alike, ended: np.ndarray, syntax: Syntax) -> dict[str, Column]:
@@ -157,46 +175,3 @@ def _join(name: str, parts: list[tuple[np.ndarray, dict[str, Column]]], count: i
     codes = np.full(count, -1, joined.codes.dtype)
     codes[np.concatenate([rows for rows, _ in parts])] = joined.codes
     return Column(joined.kind, joined.values, codes)
-
-
-def _item_bounds(data: bytes, syntax: Syntax) -> tuple[np.ndarray, np.ndarray]:
-    """Where the elements of each item begin, and where they end: behind its delimiter, where it has one."""
-    order = "big" if syntax.is_big_endian else "little"
-    starts: list[int] = []
-    stops: list[int] = []
-    offset, total = 0, len(data)
-    item = ITEM.to_bytes(4, "big") if syntax.is_big_endian else b"\xfe\xff\x00\xe0"
-    jump = _DelimiterIndex(data, syntax)
-    while offset + 8 <= total and data[offset : offset + 4] == item:
-        length = int.from_bytes(data[offset + 4 : offset + 8], order)  # type: ignore[arg-type]
-        offset += 8
-        starts.append(offset)
-        offset = jump.end_of_item(offset) if length == UNDEFINED_LENGTH else min(offset + length, total)
-        stops.append(offset)
-    return np.array(starts, np.int64), np.array(stops, np.int64)
-
-
-class _DelimiterIndex:
-    """Ends of items of undefined length: walked once, then looked for where an item like the one before would end."""
-
-    def __init__(self, data: bytes, syntax: Syntax) -> None:
-        self.data, self.syntax = data, syntax
-        order = "big" if syntax.is_big_endian else "little"
-        halves = [ITEM_DELIMITER >> 16, ITEM_DELIMITER & 0xFFFF]
-        self.delimiter = b"".join(half.to_bytes(2, order) for half in halves) + b"\0\0\0\0"  # type: ignore[arg-type]
-        self.follower = b"".join(half.to_bytes(2, order) for half in (ITEM >> 16, ITEM & 0xFFFF))  # type: ignore[arg-type]
-        self.lengths: list[int] = []
-
-    def end_of_item(self, start: int) -> int:
-        """End of the item whose elements begin at `start`, behind its delimiter."""
-        for length in self.lengths:
-            end = start + length
-            if self.data[end - 8 : end] == self.delimiter and self.data[end : end + 4] == self.follower:
-                return end
-        header = b"\xff\xfe\xe0\x00" if self.syntax.is_big_endian else b"\xfe\xff\x00\xe0"
-        window = Window(header + b"\xff\xff\xff\xff" + self.data[start : start + (1 << 20)], lambda *_: b"", -1)
-        _, end = end_of_sequence(window, 0, self.syntax, one_item=True)
-        length = end - 8
-        self.lengths = [length, *[known for known in self.lengths if known != length]][:8]
-        return start + length
-

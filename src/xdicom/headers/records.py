@@ -13,6 +13,7 @@ from xdicom.errors import NotDicomError, PixelDataError, UnsupportedEncodingErro
 from xdicom.headers.csa import parse_csa
 from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS, to_snake_case
 from xdicom.headers.elements import LONG_VRS, PIXEL_TAGS, SHORT_VRS, Fetch, Syntax, UncertainHeaderError, Walk, Window, is_private_wanted, walk
+from xdicom.headers.items import end_of_long_sequence
 from xdicom.headers.functional_groups import FrameColumns, per_frame_columns, shared_values
 from xdicom.headers.spans import Spans, encapsulated_spans, native_spans
 from xdicom.headers.values import RawValue
@@ -44,6 +45,7 @@ _LAZY = {
 """Elements that are read on demand, if at all."""
 WANTED = frozenset(PUBLIC) - _LAZY | frozenset(tag for tag in OVERLAYS if tag & 0xFFFF != 0x3000)
 _SHARED, _PER_FRAME = TAGS["SharedFunctionalGroupsSequence"], TAGS["PerFrameFunctionalGroupsSequence"]
+_SHORTEST_ELEMENT = 8
 _IMAGE_TYPE = TAGS["ImageType"]
 _CSA_HEADERS = frozenset(0x00290010 | block << 8 for block in range(0x10, 0x100))
 """Siemens' CSA image header, (0029,xx10), in any block."""
@@ -52,6 +54,9 @@ PRIVATE_NAMES = {key: f"{_VENDORS[key[1].split('_')[0].split()[0]]}_{to_snake_ca
 """Column name of each vendor's element."""
 _CONVENTIONAL_BLOCK = 0x10
 _MANUFACTURERS = {"siemens": "siemens", "ge": "ge ", "philips": "philips", "uih": "uih"}
+
+
+_END_OF_LONG = {_PER_FRAME: end_of_long_sequence}
 
 
 class RawKey(NamedTuple):
@@ -111,6 +116,11 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
         If the bytes are not those of a DICOM file (PS3.10 7.1).
     """
     start, meta = _file_meta(head)
+    if start + _SHORTEST_ELEMENT > len(head) and (more := fetch(0, start + HEAD_LENGTH)) and len(more) > len(head):
+        head = more
+        start, meta = _file_meta(head)
+    if start + _SHORTEST_ELEMENT > len(head):
+        raise NotDicomError("the file ends within its meta information")
     notes: list[str] = []
     uid = meta.get(TAGS["TransferSyntaxUID"], b"").decode("latin_1").strip(" \0")
     if uid == DEFLATED_LITTLE_ENDIAN and inflated_from < 0:
@@ -120,7 +130,7 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
     parser = "walk"
     csa: dict[int, tuple[str, bytes]] = {}
     try:
-        walked = walk(window, start, syntax, WANTED)
+        walked = walk(window, start, syntax, WANTED, _END_OF_LONG)
         if b"MOSAIC" in walked.values.get(_IMAGE_TYPE, ("", b""))[1]:
             csa = walk(Window(head, fetch, size), start, syntax, _CSA_HEADERS).values
     except UncertainHeaderError as doubt:
@@ -140,7 +150,7 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
         values.update(shared_values(RawKey(*shared, syntax.is_implicit, syntax.is_big_endian).value(), RawKey))
     per_frame = walked.values.get(_PER_FRAME)
     if per_frame:
-        header.frames = per_frame_columns(RawKey(*per_frame, syntax.is_implicit, syntax.is_big_endian).value())
+        header.frames = per_frame_columns(RawKey(*per_frame, syntax.is_implicit, syntax.is_big_endian).value(), window.items)
     for name in (NAMES[_SHARED], NAMES[_PER_FRAME]):
         values.pop(name, None)
     return header
@@ -241,7 +251,7 @@ def _file_meta(head: bytes) -> tuple[int, dict[int, bytes]]:
     if start == 0 and not _looks_like_element(head, 0):
         raise NotDicomError("no DICM prefix at byte 128 and no data element at the start: not a DICOM file")
     values: dict[int, bytes] = {}
-    while head[start : start + 2] == b"\x02\0" and len(head) >= start + 8:
+    while head[start : start + 2] == b"\x02\0" and len(head) >= start + 12:
         element, vr, length = struct.unpack_from("<H2sH", head, start + 2)
         if vr in LONG_VRS:
             (length,) = struct.unpack_from("<I", head, start + 8)
@@ -254,8 +264,6 @@ def _file_meta(head: bytes) -> tuple[int, dict[int, bytes]]:
         if 0x00020000 | element in _META:
             values[0x00020000 | element] = head[start : start + length]
         start += length
-    if start + 8 > len(head):
-        raise NotDicomError("the file ends within its meta information")
     return start, values
 
 

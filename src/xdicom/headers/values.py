@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ _PYTHON_CODECS = {
     "ISO_IR 166": "iso8859_11", "ISO_IR 192": "utf_8", "GB18030": "gb18030", "GBK": "gbk", "ISO 2022 IR 6": "ascii",
 }  # fmt: skip
 """Python's name of each character set without code extensions (PS3.3 C.12.1.1.2)."""
+_MISSPELLED_SET = re.compile(r"ISO[-_ ](2022[-_ ])?IR[-_ ]?")
+"""Spellings of `ISO_IR ` that files have, and the form with code extensions, which alone means the same."""
 _TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _UNSPLIT_VRS = frozenset({"LT", "ST", "UT", "UR"})
 
@@ -125,7 +128,7 @@ def decode_text(data: bytes, character_sets: Sequence[str] = ()) -> str:
 
         encodings = convert_encodings(list(character_sets))
         return decode_bytes(data, encodings, {"\\", "\n", "\r", "\t", "\f"})
-    codec = _PYTHON_CODECS.get(first) or _PYTHON_CODECS.get(first.replace("ISO 2022 IR", "ISO_IR"), "latin_1")
+    codec = _PYTHON_CODECS.get(first) or _PYTHON_CODECS.get(_MISSPELLED_SET.sub("ISO_IR ", first), "latin_1")
     return data.decode("latin_1" if codec == "ascii" else codec, errors="replace")
 
 

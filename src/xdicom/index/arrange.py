@@ -13,6 +13,7 @@ from xdicom.index.records import Records
 from xdicom.index.spacing import Stack, stack_planes
 from xdicom.index.split import plane_name, split, stack_name
 from xdicom.index.tiles import cut_tiles, number_column
+from xdicom.index.twins import describe_twins
 from xdicom.model.frames import FrameTable
 from xdicom.model.grid import MISSING, Axis, Diffusion, FrameGrid, Tiles
 
@@ -44,6 +45,7 @@ def arrange(frames: FrameTable) -> Arrangement:
         for grid in _grids(piece, len(arrangement.grids)):
             arrangement.grids.append(grid)
     _make_names_unique(arrangement.grids)
+    arrangement.notes.extend(text for _, _, text in describe_twins([(grid.name, grid) for grid in arrangement.grids]))
     return arrangement
 
 

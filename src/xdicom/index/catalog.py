@@ -9,7 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from xdicom.errors import MultipleSeriesError, NotDicomError
+from xdicom.index.report import Report, report_series, twins_of_series
+from xdicom.index.sizes import readable_size
 from xdicom.model.frames import FrameTable
+
+__all__ = ["Catalog", "Problem", "SeriesSummary", "readable_size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,20 @@ class Catalog:
         chosen = uids.index(series_uid) if series_uid is not None else 0
         return self.frames.take(np.flatnonzero(number == chosen))
 
+    def report(self) -> Report:
+        """How each series is split into arrays and why, gaps, uneven spacing, copies, losses and sizes; no pixel is read."""
+        found = [
+            report_series(self.pick(series.series_uid), series.series_uid, series.modality, series.number, series.description)
+            for series in self.series
+        ]
+        return Report(
+            series=tuple(report for report, _ in found),
+            twins=twins_of_series([(report.series_uid, grids) for report, grids in found]),
+            problems=tuple((problem.url, problem.reason) for problem in self.problems),
+            notes=tuple((note.url, note.reason) for note in self.notes),
+            source_count=self.source_count,
+        )
+
     def describe_problems(self) -> str:
         """What was looked at and why it holds no frames, in one sentence."""
         if not self.source_count:
@@ -213,17 +231,3 @@ def _list(title: str, problems: tuple[Problem, ...]) -> list[str]:
     more = [f"  ... and {len(problems) - 5} more"] if len(problems) > 5 else []
     return [f"{title}:", *shown, *more]
 
-
-def readable_size(size: float) -> str:
-    """A number of bytes in words.
-
-    Examples
-    --------
-    >>> readable_size(12_600_000)
-    '12.6 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

@@ -1,4 +1,4 @@
-"""A picture of evenly spaced frames of a labelled array, in true proportions, and its PNG.
+"""A picture of evenly spaced frames of a labelled array, in true proportions.
 
 Frames lie in rows from left to right. Where an array has extra axes, a row has the positions of one step along them.
 """
@@ -6,8 +6,6 @@ Frames lie in rows from left to right. Where an array has extra axes, a row has 
 from __future__ import annotations
 
 import math
-import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,7 +58,7 @@ def draw_montage(array: xr.DataArray, window: WindowChoice = None, *, columns: i
     Parameters
     ----------
     array
-        `stored_values`, numpy- or dask-backed; only frames that are shown are computed, one after the other.
+        `stored_values` or `modality_values`, numpy- or dask-backed; only frames that are shown are computed, one after the other.
     window
         As for `to_display`; not for color.
     columns
@@ -109,30 +107,6 @@ def draw_frame(array: xr.DataArray, frame: int, window: WindowChoice = None, *, 
     ready, measured = _ready_to_show(_take(array, np.array([np.unravel_index(frame, lengths)], np.int64).reshape(1, -1)), window)
     pixels = next(_drawn(ready, (max(1, round(height * scale)), max(1, round(width * scale)))))
     return Picture(pixels if SAMPLE in ready.dims else pixels[..., 0], 1, math.prod(lengths), measured)
-
-
-def encode_png(pixels: np.ndarray) -> bytes:
-    r"""PNG of `pixels`: uint8, shape `(height, width)` for gray or `(height, width, 3)` for RGB (ISO/IEC 15948).
-
-    Examples
-    --------
-    >>> encode_png(np.zeros((2, 3), np.uint8))[:4]
-    b'\x89PNG'
-    """
-    height, width = pixels.shape[:2]
-    step = 3 if pixels.ndim == 3 else 1
-    line = np.ascontiguousarray(pixels, np.uint8).reshape(height, width * step)
-    left, up = np.zeros_like(line), np.zeros_like(line)
-    left[:, step:], up[1:] = line[:, :-step], line[:-1]
-    mean = ((left.astype(np.uint16) + up) // 2).astype(np.uint8)
-    filtered = np.stack([line, line - left, line - up, line - mean])
-    cheapest = np.abs(filtered.view(np.int8).astype(np.int16)).sum(axis=2).argmin(axis=0)
-    body = np.column_stack([cheapest.astype(np.uint8), filtered[cheapest, np.arange(height)]])
-    header = struct.pack(">2I5B", width, height, 8, 2 if step == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(body.tobytes(), 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
 
 
 def _frame_dims(array: xr.DataArray) -> list[str]:
@@ -206,7 +180,8 @@ def _ready_to_show(array: xr.DataArray, window: WindowChoice) -> tuple[xr.DataAr
         return to_display(array, window), None
     steps = {dim: max(1, math.ceil(math.sqrt(array.sizes[dim] ** 2 / _MEASURED_PIXELS))) for dim in ("y", "x")}
     sample = array.isel({dim: slice(None, None, step) for dim, step in steps.items()})
-    values = np.asarray(to_modality(mask_padding(sample)).values, np.float64)
+    modality = to_modality(mask_padding(sample)) if array.name == STORED else sample
+    values = np.asarray(modality.values, np.float64)
     finite = values[np.isfinite(values)]
     if not finite.size:
         return to_display(array, (0.0, 1.0, LINEAR_EXACT)), None

@@ -131,7 +131,9 @@ def read_header(array: xr.DataArray, frame: Mapping[str, int] | int = 0) -> Data
     uid = _instance_uid(array, frame)
     place = place_of(uid)
     if place is None:
-        raise SourceError(f"instance {uid} was not opened in this process: open its location with open_series() or open_study() first, then ask again")
+        raise SourceError(
+            f"instance {uid} was not opened in this process: open its location with open_series() or open_study() first, then ask again"
+        )
     url, pixel_offset = place
     return read_dataset(lambda offset, length: read_range(url, offset, length), pixel_offset)
 

@@ -76,7 +76,7 @@ def _call(
     return function(block, tuple(slice(edges[i], edges[i + 1]) for edges, i in zip(starts, block_id, strict=True)))
 
 
-class _Counter(Callback):  # type: ignore[misc]
+class _Counter(Callback):
     """Counts tasks of a name as a local scheduler ends them."""
 
     def __init__(self, name: str, done: int, of: int, report: Report | None) -> None:

@@ -1,0 +1,295 @@
+"""Labels and values into one group of a Zarr store, in an order that can be interrupted anywhere and taken up again."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.core.sync import sync
+
+from xdicom.errors import SourceError
+from xdicom.export.fingerprint import fingerprint_of
+from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
+from xdicom.index.progress import progress_bar
+from xdicom.lazy.blocks import Place, Report, over_blocks, places_of
+
+MARK = "xdicom_export"
+"""Attribute of a group: of what each of its arrays is a copy, and how far it is written."""
+Region = Mapping[str, slice]
+"""Part of an array by dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an export did."""
+
+    blocks: int
+    """Shards that were written; groups of as many chunks where there are no shards."""
+    kept: int
+    """Shards that an earlier run had written."""
+    values: int
+    """Bytes of the values that were written, before compression."""
+
+    def __add__(self, other: Written) -> Written:
+        return Written(self.blocks + other.blocks, self.kept + other.kept, self.values + other.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How arrays are cut and coded, as a person said it."""
+
+    chunks: Mapping[str, int] | None = None
+    """Lengths of a chunk."""
+    shards: Sizes = "auto"
+    """Lengths of a shard."""
+    codecs: Any = "auto"
+    """Compressors."""
+    layout: Layout = "frames"
+    """What fills in the rest."""
+
+
+def write_array(
+    group: zarr.Group, array: xr.DataArray, form: Form, *, resume: bool, progress: bool | Report, region: Region | None = None
+) -> Written:
+    """Write a portable array and its labels into a group, and mark it as whole in the end.
+
+    Labels first, then the values, one task for each shard. Where `resume` is set, labels and shards that are there stay.
+
+    Raises
+    ------
+    SourceError
+        If what is there to resume was made of something else.
+    ValueError
+        If lengths of chunks or shards do not fit the array, or `region` begins or ends within a shard.
+    """
+    dims, zarr_format = tuple(map(str, array.dims)), group.metadata.zarr_format
+    chunk = chunk_shape(dims, array.shape, array.dtype, form.chunks, form.layout)
+    if zarr_format == 2 and form.shards not in ("auto", None):
+        raise ValueError("Zarr format 2 has no shards: leave shards= out, or write format 3")
+    shard = shard_shape(dims, array.shape, array.dtype, chunk, form.shards, form.layout) if zarr_format == 3 else None
+    name, fingerprint = str(array.name), fingerprint_of(array)
+    if not (resume and is_labelled(group, name, fingerprint)):
+        encoding = {"chunks": chunk, "shards": shard, "compressors": compressors_of(form.codecs, array.dtype, zarr_format)}
+        mark(group, name, fingerprint=fingerprint, state="labels")
+        write_labels(group, array, {key: value for key, value in encoding.items() if key != "shards" or value is not None})
+        mark(group, name, fingerprint=fingerprint, state="values")
+    target = values_of(group, name)
+    written = write_values(target, array, resume=resume, progress=progress, region=region)
+    if region is None:
+        mark(group, name, fingerprint=fingerprint, state="complete")
+    return written
+
+
+def write_labels(group: zarr.Group, array: xr.DataArray, encoding: Mapping[str, Any]) -> None:
+    """Write all of a portable array but its values, of which the store has the form afterwards."""
+    template = template_of(array)
+    template.attrs = dict(group.attrs)
+    with quiet():
+        template.to_zarr(
+            group.store, group=group.path, mode="a", compute=False, consolidated=False, safe_chunks=False,
+            zarr_format=group.metadata.zarr_format, encoding={array.name: dict(encoding)},
+        )  # fmt: skip
+
+
+def template_of(array: xr.DataArray) -> xr.Dataset:
+    """The array without its values: xarray writes the labels of it, and no value."""
+    nothing = xr.Variable(array.dims, np.broadcast_to(np.zeros((), array.dtype), array.shape))
+    return array.copy(data=nothing.chunk(name=uuid4().hex).data).to_dataset(promote_attrs=False)
+
+
+def values_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """The array `name` of a group, set to write every chunk.
+
+    By itself Zarr leaves out chunks that hold nothing but zeros, and no one could tell them from those still to come.
+    """
+    found = group[name]
+    assert isinstance(found, zarr.Array)
+    return found.with_config({"write_empty_chunks": True})
+
+
+def write_values(
+    target: zarr.Array[Any],
+    array: xr.DataArray,
+    *,
+    resume: bool,
+    progress: bool | Report,
+    region: Region | None = None,
+    offset: tuple[int, ...] | None = None,
+) -> Written:
+    """Write the values of `array` into `target` from `offset` on, one task for each shard.
+
+    Parameters
+    ----------
+    resume
+        Leave out shards that are in the store, other than those that began before `offset`.
+    region
+        Write these shards alone.
+    """
+    offset = offset or (0,) * array.ndim
+    blocks = in_blocks(target, array, offset)
+    places = dict(zip(np.ndindex(blocks.numblocks), places_of(blocks), strict=True))
+    wanted = [number for number, place in places.items() if _is_within(place, array, region)]
+    chosen = len(wanted)
+    if resume:
+        there = _stored_keys(target, clean=region is None)
+        wanted = [number for number in wanted if not _is_stored(target, _moved(places[number], offset), there, offset)]
+        if len(wanted) < chosen and not isinstance(array.data, np.ndarray):
+            _compare_one(target, blocks, next(number for number in places if number not in set(wanted)), offset)
+    with progress_of(progress, f"writing {array.name}", len(wanted)) as report:
+        sizes = over_blocks(partial(_write_block, target=target, offset=offset), blocks, wanted, report)
+    return Written(len(wanted), chosen - len(wanted), sum(sizes))
+
+
+def in_blocks(target: zarr.Array[Any], array: xr.DataArray, offset: tuple[int, ...] | None = None) -> Any:
+    """Values of `array` as a dask array whose blocks are the shards of `target`, where it begins at `offset` in it."""
+    dims = tuple(map(str, array.dims))
+    step = target.shards or shard_shape(dims, array.shape, array.dtype, target.chunks, "auto") or target.chunks
+    cuts: dict[Any, tuple[int, ...]] = {}
+    for dim, size, length, start in zip(array.dims, array.shape, step, offset or (0,) * array.ndim, strict=True):
+        edges = [*range(start, start + size, 1)] if length == 1 else [start, *range((start // length + 1) * length, start + size, length)]
+        cuts[dim] = tuple(np.diff([*edges, start + size]).tolist()) if size else (0,)
+    return array.variable.chunk(cuts, name=uuid4().hex).data
+
+
+def _write_block(block: np.ndarray, place: Place, *, target: zarr.Array[Any], offset: tuple[int, ...]) -> int:
+    target[_moved(place, offset)] = block
+    return block.nbytes
+
+
+def _moved(place: Place, offset: tuple[int, ...]) -> Place:
+    return tuple(slice(part.start + start, part.stop + start) for part, start in zip(place, offset, strict=True))
+
+
+def _is_within(place: Place, array: xr.DataArray, region: Region | None) -> bool:
+    """Whether a block lies in `region`.
+
+    Raises
+    ------
+    ValueError
+        If it lies partly in it.
+    """
+    for dim, part in zip(array.dims, place, strict=True):
+        wanted = (region or {}).get(str(dim))
+        if wanted is None:
+            continue
+        start, stop, step = wanted.indices(array.sizes[dim])
+        if step != 1:
+            raise ValueError(f"region has steps of 1, not {step} along {dim}")
+        if part.stop <= start or part.start >= stop:
+            return False
+        if part.start < start or part.stop > stop:
+            raise ValueError(
+                f"region begins or ends within a shard: {dim} {start} to {stop}, and there is one from {part.start} to {part.stop}. "
+                "Two writers of one shard undo each other's work: choose ends of shards"
+            )
+    return True
+
+
+def _stored_keys(target: zarr.Array[Any], *, clean: bool) -> frozenset[str]:
+    """Keys of all chunks (or shards) of an array that are in the store.
+
+    With `clean`, what a killed writer left half is removed: not where others may be at work.
+    """
+
+    async def keys() -> list[str]:
+        return [key async for key in target.store.list_prefix(f"{target.path}/" if target.path else "")]
+
+    found = sync(keys())
+    for key in found:
+        if clean and key.endswith(".partial"):
+            sync(target.store.delete(key))
+    start = len(target.path) + 1 if target.path else 0
+    return frozenset(key[start:] for key in found)
+
+
+def _is_stored(target: zarr.Array[Any], place: Place, there: frozenset[str], offset: Sequence[int]) -> bool:
+    """Whether every chunk (or shard) at `place` is in the store, as this writer would have left it."""
+    step = target.shards or target.chunks
+    if any(part.start == start and part.start % size for part, start, size in zip(place, offset, step, strict=True)):
+        return False
+    counts = [range(part.start // size, -(-part.stop // size)) for part, size in zip(place, step, strict=True)]
+    numbers = np.stack(np.meshgrid(*counts, indexing="ij"), -1).reshape(-1, len(counts)).tolist() if counts else [()]
+    return all(target.metadata.encode_chunk_key(tuple(number)) in there for number in numbers)
+
+
+def _compare_one(target: zarr.Array[Any], blocks: Any, number: tuple[int, ...], offset: tuple[int, ...]) -> None:
+    """Compare the first chunk of a block that is in the store with what it would be now.
+
+    Raises
+    ------
+    SourceError
+        If they differ.
+    """
+    first = blocks.blocks[number][tuple(slice(0, size) for size in target.chunks)]
+    start = [sum(sizes[:i]) + begin for sizes, i, begin in zip(blocks.chunks, number, offset, strict=True)]
+    there = np.asarray(target[tuple(slice(begin, begin + size) for begin, size in zip(start, first.shape, strict=True))])
+    if not equal_bits(there, np.asarray(first)):
+        raise SourceError(
+            f"{target.store_path} has other values than the array at index {tuple(start)}: it was made of something else; "
+            "mode='w' replaces it"
+        )
+
+
+def equal_bits(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays have the same values; NaN equals NaN."""
+    return bool(one.shape == other.shape and one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"))
+
+
+def marks_of(group: zarr.Group) -> dict[str, Any]:
+    """What is noted of each array in a group."""
+    marks: Any = group.attrs.get(MARK, {})
+    return dict(marks)
+
+
+def mark(group: zarr.Group, name: str, **what: Any) -> None:
+    """Note of the array `name` of what it is a copy, and how far it is written."""
+    marks = marks_of(group)
+    if marks.get(name) != what:
+        with quiet():
+            group.attrs.update({MARK: {**marks, name: what}})
+
+
+def is_labelled(group: zarr.Group, name: str, fingerprint: str) -> bool:
+    """Whether an interrupted run had come as far as the values of the array `name`.
+
+    Raises
+    ------
+    SourceError
+        If what is there was made of something else.
+    """
+    noted = marks_of(group).get(name)
+    if noted is None:
+        if name in group:
+            raise SourceError(f"{group.store_path} has {name!r} from another writer: what is missing is unknown; mode='w' replaces it")
+        return False
+    if noted["fingerprint"] != fingerprint:
+        raise SourceError(f"{group.store_path} has {name!r} of another array, or its source has changed since; mode='w' replaces it")
+    return bool(noted["state"] != "labels")
+
+
+def consolidate(root: zarr.Group) -> None:
+    """Gather the metadata of the whole store in its root, as `xarray.open_zarr` looks for it: one request opens it all."""
+    with quiet():
+        zarr.consolidate_metadata(root.store, path=root.path, zarr_format=root.metadata.zarr_format)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what is known and meant: that consolidated metadata is no part of format 3, that an archive keeps old entries."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
+        warnings.filterwarnings("ignore", "Duplicate name")
+        yield
+
+
+def progress_of(progress: bool | Report, title: str, total: int) -> AbstractContextManager[Callable[[int, int], None] | None]:
+    """Context that gives what is to be told of each step: a bar, the caller's function, or nothing."""
+    return nullcontext(progress) if callable(progress) else progress_bar(title, total) if progress else nullcontext(None)

@@ -1,0 +1,150 @@
+"""Where the items of a long sequence lie: items like the one before are found by one comparison for a whole run of them."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from xdicom.headers.elements import (
+    ITEM,
+    ITEM_DELIMITER,
+    SEQUENCE_DELIMITER,
+    UNDEFINED_LENGTH,
+    Syntax,
+    UncertainHeaderError,
+    Window,
+    end_of_sequence,
+)
+
+_FIRST_WINDOW = 1 << 20
+_KNOWN_LENGTHS = 8
+_RUN = 16
+"""Items of one length in a row, after which a longer run is looked for."""
+
+
+def item_bounds(data: bytes, syntax: Syntax, *, is_trusting: bool = True) -> tuple[np.ndarray, np.ndarray, int]:
+    """Where the elements of each item begin and end, and where the last item ends.
+
+    Parameters
+    ----------
+    data
+        Value of a sequence, from the tag of its first item on.
+    syntax
+        How it is written.
+    is_trusting
+        Whether an item of undefined length is believed to end where one like it ended, if a delimiter and another item
+        are there. What is found so has to be verified by a walk through the items.
+
+    Returns
+    -------
+    starts, stops : numpy.ndarray
+        First byte of each item's elements, and the byte behind its delimiter or its last element; int64.
+    end : int
+        Byte behind the last item that is there as a whole.
+    """
+    marks = _Marks(">" if syntax.is_big_endian else "<")
+    parts: list[np.ndarray] = []
+    begins: list[int] = []
+    lengths: list[int] = []
+    offset, total, previous, alike = 0, len(data), -1, 0
+    while offset + 8 <= total and data[offset : offset + 4] == marks.item:
+        (length,) = marks.length(data, offset + 4)
+        is_undefined = length == UNDEFINED_LENGTH
+        if not is_undefined:
+            span = 8 + length
+            if offset + span > total:
+                break
+        else:
+            known = next((n for n in lengths if marks.ends_item(data, offset + n)), None) if is_trusting else None
+            span = known if known is not None else _item_length(data, offset, syntax)
+            if span < 0:
+                break
+            if not lengths or lengths[0] != span:
+                lengths = [span, *[n for n in lengths if n != span]][:_KNOWN_LENGTHS]
+        alike = alike + 1 if span == previous else 0
+        previous = span
+        begins.append(offset)
+        offset += span
+        if alike == _RUN and is_trusting:
+            # Many of one length: the next ones are compared all at once.
+            count = marks.run(data, offset, span, is_undefined=is_undefined)
+            parts += [np.array(begins, np.int64), offset + span * np.arange(count, dtype=np.int64)]
+            begins, alike = [], 0
+            offset += span * count
+    starts = np.concatenate([*parts, np.array(begins, np.int64)])
+    return starts + 8, np.append(starts[1:], offset)[: len(starts)], offset
+
+
+def end_of_long_sequence(window: Window, offset: int, syntax: Syntax) -> tuple[int, int]:
+    """The same as `end_of_sequence`, for a sequence of many items of which most are alike.
+
+    The bytes of the sequence are left in `window`, and the bounds of its items in `window.items`: nothing is read or
+    looked for twice.
+    """
+    chunks: list[bytes] = []
+    bounds: list[tuple[np.ndarray, np.ndarray]] = []
+    done, size, rest = 0, _FIRST_WINDOW, b""
+    while True:
+        more = window.fetch(offset + done + len(rest), size)
+        data = rest + more
+        starts, stops, end = item_bounds(data, syntax, is_trusting=not syntax.is_big_endian)
+        bounds.append((starts + done, stops + done))
+        chunks.append(data[:end])
+        done, rest = done + end, data[end:]
+        if len(rest) >= 8 and _Marks(">" if syntax.is_big_endian else "<").sequence_end == rest[:4]:
+            window.data, window.base = b"".join((*chunks, rest)), offset
+            window.items = np.concatenate([part[0] for part in bounds]), np.concatenate([part[1] for part in bounds])
+            return offset + done, offset + done + 8
+        if len(more) < size:
+            raise UncertainHeaderError(f"sequence without end from byte {offset}")
+        size *= 4
+
+
+def _item_length(data: bytes, offset: int, syntax: Syntax) -> int:
+    """Length of the item of undefined length at `offset`, header and delimiter included, or -1 where it is cut short."""
+    window = Window(data[offset:] if offset else data, _no_more, -1)
+    try:
+        _, end = end_of_sequence(window, 0, syntax, one_item=True)
+    except UncertainHeaderError:
+        return -1
+    return end
+
+
+def _no_more(offset: int, length: int) -> bytes:
+    return b""
+
+
+class _Marks:
+    """Tags of items and delimiters as they are written."""
+
+    def __init__(self, order: str) -> None:
+        self.order = order
+        self.length = struct.Struct(f"{order}I").unpack_from
+        self.item = self._tag(ITEM)
+        self.delimiter = self._tag(ITEM_DELIMITER) + b"\0\0\0\0"
+        self.sequence_end = self._tag(SEQUENCE_DELIMITER)
+
+    def _tag(self, tag: int) -> bytes:
+        return np.array([tag >> 16, tag & 0xFFFF], f"{self.order}u2").tobytes()
+
+    def ends_item(self, data: bytes, end: int) -> bool:
+        """Whether an item may end at byte `end`: a delimiter before it, another item or the end of the sequence behind it."""
+        return data[end - 8 : end] == self.delimiter and data[end : end + 4] in (self.item, self.sequence_end, b"")
+
+    def run(self, data: bytes, offset: int, span: int, *, is_undefined: bool) -> int:
+        """How many items of `span` bytes, with the header of the one before, follow each other from `offset` on."""
+        before = data[offset - span : offset - span + 8]
+        count, most = 0, 64
+        while True:
+            size = min(most, (len(data) - offset) // span - count)
+            if size <= 0:
+                return count
+            headers: np.ndarray = np.ndarray((size,), "V8", data, offset + count * span, (span,))
+            same = headers == np.frombuffer(before, "V8")[0]
+            if is_undefined:
+                ends: np.ndarray = np.ndarray((size,), "V8", data, offset + (count + 1) * span - 8, (span,))
+                same &= ends == np.frombuffer(self.delimiter, "V8")[0]
+            if not same.all():
+                return count + int(np.argmin(same))
+            count, most = count + size, most * 4

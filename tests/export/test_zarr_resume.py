@@ -1,0 +1,155 @@
+"""Exports that were interrupted, shared between processes, or whose source changed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from zarr.storage import MemoryStore
+
+import xdicom
+from builders import make_ct
+from export.conftest import open_ct
+from xdicom import SourceError
+from xdicom.export.zarr_values import MARK, Written
+
+Contents = Callable[[Path], dict[str, bytes]]
+
+KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+import xdicom
+
+moment, renamed, rename = int(sys.argv[3]), 0, Path.replace
+
+def replace(path, target):
+    global renamed
+    renamed += 1
+    if renamed == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(path, target)
+
+array = xdicom.open_series(sys.argv[1])
+Path.replace = replace
+array.dicom.to_zarr(sys.argv[2], shards={"z": 2}, progress=False)
+print(renamed)
+"""
+"""Every file of a store comes to its name by a rename: the process ends right before one of them."""
+
+
+def run_writer(source: Path, store: Path, moment: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", KILLED_WRITER, str(source), str(store), str(moment)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def check_killed_writers(tmp_path: Path, contents: Contents, moments: int) -> None:
+    """Kill a writer at so many moments, and complete what each has left."""
+    make_ct(tmp_path / "ct", [2.5 * i for i in range(12)])
+    ct = xdicom.open_series(tmp_path / "ct")
+    whole = run_writer(tmp_path / "ct", tmp_path / "whole.zarr", -1)
+    assert whole.returncode == 0, whole.stderr
+    for moment in random.Random(7).sample(range(1, int(whole.stdout) + 1), moments):
+        store = tmp_path / f"{moment}.zarr"
+        assert run_writer(tmp_path / "ct", store, moment).returncode == -signal.SIGKILL
+        shards = [path for path in (store / "stored_values" / "c").rglob("0") if path.is_file()] if store.exists() else []
+        before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in shards}
+
+        written = ct.dicom.to_zarr(store, shards={"z": 2}, resume=True, progress=False)
+
+        assert contents(store) == contents(tmp_path / "whole.zarr")
+        assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in shards} == before
+        assert (written.blocks, written.kept) == (6 - len(shards), len(shards))
+
+
+def test_a_killed_writer_is_taken_up_where_it_was(tmp_path: Path, contents: Contents) -> None:
+    check_killed_writers(tmp_path, contents, moments=2)
+
+
+@pytest.mark.slow
+def test_a_writer_killed_at_any_moment_is_taken_up_where_it_was(tmp_path: Path, contents: Contents) -> None:
+    check_killed_writers(tmp_path, contents, moments=12)
+
+
+def test_only_missing_shards_are_decoded_and_written(ct: xr.DataArray, tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    ct.dicom.to_zarr(store, shards={"z": 3}, progress=False)
+    (store / "stored_values" / "c" / "2" / "0" / "0").unlink()
+    calls: list[int] = []
+    counted = ct.copy(data=ct.data.map_blocks(lambda block: calls.append(len(block)) or block, dtype=ct.dtype, meta=ct.data._meta))
+
+    written = counted.dicom.to_zarr(store, resume=True, progress=False)
+
+    assert written == Written(blocks=1, kept=3, values=3 * ct[0].nbytes)
+    assert sum(calls) == 3 + 1  # one frame of those that are there is compared
+    assert xr.open_zarr(store)["stored_values"].identical(ct)
+
+
+def test_resume_makes_a_store_where_there_is_none(ct: xr.DataArray, tmp_path: Path) -> None:
+    assert ct.dicom.to_zarr(tmp_path / "store.zarr", resume=True, progress=False).blocks == 1
+
+
+def test_a_source_that_changed_is_refused(tmp_path: Path, contents: Contents) -> None:
+    open_ct(tmp_path / "ct", 4).dicom.to_zarr(tmp_path / "store.zarr", progress=False)
+    before = contents(tmp_path / "store.zarr")
+    path = tmp_path / "ct" / "002.dcm"
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 10**9))
+
+    with pytest.raises(SourceError, match="its source has changed since"):
+        xdicom.open_series(tmp_path / "ct").dicom.to_zarr(tmp_path / "store.zarr", resume=True, progress=False)
+
+    assert contents(tmp_path / "store.zarr") == before
+
+
+def test_values_that_were_computed_otherwise_are_refused(ct: xr.DataArray, tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    ct.dicom.to_zarr(store, shards={"z": 3}, progress=False)
+    (store / "stored_values" / "c" / "2" / "0" / "0").unlink()
+    other = ct.copy(data=ct.data + np.int16(1))
+
+    with pytest.raises(SourceError, match="other values than the array"):
+        other.dicom.to_zarr(store, resume=True, progress=False)
+
+
+def test_a_store_of_another_writer_is_refused(ct: xr.DataArray) -> None:
+    store = MemoryStore()
+    ct.to_dataset().drop_vars("sop_instance_uid").to_zarr(store, consolidated=False)
+
+    with pytest.raises(SourceError, match="from another writer"):
+        ct.dicom.to_zarr(store, resume=True, progress=False)
+
+
+def test_the_store_says_when_it_is_whole(ct: xr.DataArray) -> None:
+    store = MemoryStore()
+    ct.dicom.to_zarr(store, shards={"z": 4}, region={"z": slice(0, 4)}, progress=False)
+    before = zarr.open_group(store).attrs[MARK]["stored_values"]["state"]
+    ct.dicom.to_zarr(store, shards={"z": 4}, resume=True, progress=False)
+
+    assert before == "values"
+    assert zarr.open_group(store).attrs[MARK]["stored_values"]["state"] == "complete"
+    assert MARK not in xr.open_zarr(store)["stored_values"].attrs
+
+
+def test_regions_are_written_one_by_one(ct: xr.DataArray) -> None:
+    store = MemoryStore()
+
+    parts = [ct.dicom.to_zarr(store, shards={"z": 5}, region={"z": slice(*edges)}, progress=False) for edges in ((0, 0), (5, 12), (0, 5))]
+    last = ct.dicom.to_zarr(store, resume=True, progress=False)
+
+    assert [part.blocks for part in (*parts, last)] == [0, 2, 1, 0]
+    assert xr.open_zarr(store)["stored_values"].identical(ct)
+
+
+def test_a_region_that_cuts_a_shard_is_refused(ct: xr.DataArray) -> None:
+    with pytest.raises(ValueError, match="region begins or ends within a shard: z 0 to 6, and there is one from 5 to 10"):
+        ct.dicom.to_zarr(MemoryStore(), shards={"z": 5}, region={"z": slice(0, 6)}, progress=False)

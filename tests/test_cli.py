@@ -118,11 +118,11 @@ def test_report_for_machines_is_json(two_stacks: Path) -> None:
 
 
 def test_info_does_not_let_a_header_steer_the_terminal(tmp_path: Path) -> None:
-    make_ct(tmp_path, SeriesDescription="[red]T1\x1b[2J")
+    make_ct(tmp_path, SeriesDescription="[red]T1\x07")
 
     out = run("info", tmp_path, "--report").stdout
 
-    assert "\x1b" not in out
+    assert "\x07" not in out
     assert out.count("[red]T1") == 2
 
 
@@ -245,7 +245,7 @@ def test_preview_writes_a_montage(ct: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout == f"{tmp_path / 'ct.png'}: 3 of 3 frames, {pixels.shape[1]} x {pixels.shape[0]} pixels\n"
     assert pixels.ndim == 2
-    assert 198 <= max(pixels.shape) <= 202
+    assert 198 <= max(pixels.shape) <= 200
 
 
 def test_preview_of_one_frame_shows_its_display_values(ct: Path, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_preview_tells_that_it_measured_a_window(tmp_path: Path) -> None:
     ("words", "says"),
     [
         (("--window", "NOWHERE"), "presets for CT"),
-        (("--window", "40,0"), "width"),
+        (("--window", "40,-5"), "negative"),
         (("--frame", "3"), "has 3"),
         (("--columns", "0"), "--columns"),
     ],

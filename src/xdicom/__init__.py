@@ -6,7 +6,7 @@ is a method of its accessor `.dicom`.
 """
 
 from xdicom.accessor import DicomAccessor
-from xdicom.api import open_frames, open_series, open_study, scan
+from xdicom.api import Catalog, open_frames, open_series, open_study, scan
 from xdicom.errors import (
     InconsistentSeriesError,
     MissingDependencyError,
@@ -17,7 +17,6 @@ from xdicom.errors import (
     UnsupportedEncodingError,
     XDicomError,
 )
-from xdicom.index.catalog import Catalog
 
 __version__ = "0.1.0"
 

@@ -15,7 +15,9 @@ from xdicom.export.zarr_values import Written
 from xdicom.labeled.geometry import affine_of, orientation_of
 from xdicom.labeled.origins import read_header
 from xdicom.labeled.overlays import overlays
+from xdicom.labeled.patient_index import patient_coords
 from xdicom.labeled.real_world import to_real_world
+from xdicom.labeled.regular import regular_z
 from xdicom.labeled.uptake import to_suv
 from xdicom.labeled.values import mask_padding, padding_mask, to_modality
 
@@ -44,6 +46,14 @@ class DicomAccessor:
     def orientation(self) -> str:
         """Sides of the patient to which x, y and z point, such as `LPS`; see `labeled.geometry.orientation_of`."""
         return orientation_of(self._array)
+
+    def patient_coords(self) -> xr.DataArray:
+        """The array with coordinates px, py, pz, to select by patient position; see `labeled.patient_index.patient_coords`."""
+        return patient_coords(self._array)
+
+    def regular_z(self, fill_value: float) -> xr.DataArray:
+        """The array on an even z axis, missing slices filled with a value; see `labeled.regular.regular_z`."""
+        return regular_z(self._array, fill_value)
 
     def header(self, frame: Mapping[str, int] | int = 0) -> Dataset:
         """Whole header of the instance that a frame is from; see `labeled.origins.read_header`."""

@@ -6,16 +6,19 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import xarray as xr
 
 from xdicom import errors
 from xdicom.errors import InconsistentSeriesError, MultipleSeriesError, NotDicomError, SourceError
+from xdicom.export.catalog_store import is_catalog, read_catalog, write_catalog
 from xdicom.index.arrange import arrange
-from xdicom.index.catalog import Catalog, SeriesSummary
+from xdicom.index import catalog as index_catalog
+from xdicom.index.catalog import SeriesSummary
 from xdicom.index.progress import progress_bar
-from xdicom.index.scan import Progress, scan_sources
+from xdicom.index.scan import Progress, rescan
 from xdicom.labeled.build import label
 from xdicom.labeled.origins import remember
 from xdicom.lazy.cells import Array
@@ -24,21 +27,68 @@ from xdicom.model.frames import FrameTable
 from xdicom.model.grid import Axis, FrameGrid
 from xdicom.sources.locate import locate
 
+class Catalog(index_catalog.Catalog):
+    """Headers of many instances, ready to be opened; made by `scan`.
+
+    It prints as a table of the series found. It holds no name, number or birth date of a person.
+    """
+
+    @classmethod
+    def of(cls, found: index_catalog.Catalog) -> Catalog:
+        """The same catalog, with the methods of this door."""
+        return cls(found.frames, found.problems, found.notes, found.source_count, found.read_by_pydicom)
+
+    def save(self, target: str | os.PathLike[str], *, storage_options: Mapping[str, object] | None = None) -> None:
+        """Save the catalog: `scan`, `open_series` and the others take it in place of the location and read no header.
+
+        Parameters
+        ----------
+        target
+            Folder or URL of the saved catalog (a Zarr group); a catalog that is there is replaced.
+        storage_options
+            As for `scan`.
+
+        Raises
+        ------
+        SourceError
+            If something else is at the target.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> target = tempfile.mkdtemp() + "/ct.catalog"
+        >>> scan("testdata/ct").save(target)
+        >>> open_series(target).sizes["z"]
+        24
+        """
+        write_catalog(self, target, storage_options=storage_options)
+
+
 Location = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Catalog
-"""A file, folder, glob, URL or archive, several of these, or a catalog."""
+"""A file, folder, glob, URL or archive, several of these, or a catalog, saved or not."""
 
 
-def scan(location: Location, *, storage_options: Mapping[str, object] | None = None, progress: bool | Progress = False) -> Catalog:
+def scan(
+    location: Location,
+    *,
+    storage_options: Mapping[str, object] | None = None,
+    progress: bool | Progress = False,
+    known: Catalog | None = None,
+) -> Catalog:
     """Catalog of the DICOM instances at a location; headers are read once, pixels not at all.
 
     Parameters
     ----------
     location
-        A file, a folder (with all below it), a glob, a URL that fsspec knows, an archive, or several of these.
+        A file, a folder (with all below it), a glob, a URL that fsspec knows, an archive, several of these, or a saved
+        catalog.
     storage_options
         Options for storage that is not local, as everywhere in the fsspec world.
     progress
         Whether a progress bar is shown, or a function that is called with the sources done and their number.
+    known
+        A catalog made before: sources that did not change since (by size and modification time or etag) are taken
+        from it, and only the others are read.
 
     Returns
     -------
@@ -58,13 +108,15 @@ def scan(location: Location, *, storage_options: Mapping[str, object] | None = N
     """
     if isinstance(location, Catalog):
         return location
+    if is_catalog(location):
+        return Catalog.of(read_catalog(cast("str", location), storage_options=storage_options))
     sources = locate(location, storage_options)
     if not progress:
-        return scan_sources(sources)
+        return Catalog.of(rescan(known, sources))
     if callable(progress):
-        return scan_sources(sources, progress)
+        return Catalog.of(rescan(known, sources, progress))
     with progress_bar("headers", len(sources)) as report:
-        return scan_sources(sources, report)
+        return Catalog.of(rescan(known, sources, report))
 
 
 def open_frames(location: Location, *, chunks: ChunkSpec = None, storage_options: Mapping[str, object] | None = None) -> Array:

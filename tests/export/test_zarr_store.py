@@ -179,8 +179,8 @@ def test_a_reopened_array_can_be_written_again(ct: xr.DataArray, tmp_path: Path)
 
 
 def test_a_store_is_packed_after_it_was_written(ct: xr.DataArray, tmp_path: Path) -> None:
-    with ZipStore(tmp_path / "direct.zip", mode="w") as store, pytest.raises(SourceError, match="ZipStore can't change"):
-        ct.dicom.to_zarr(store, progress=False)
+    with pytest.raises(SourceError, match="ZipStore can't change"):
+        ct.dicom.to_zarr(ZipStore(tmp_path / "direct.zip", mode="w"), progress=False)
     ct.dicom.to_zarr(tmp_path / "store.zarr", progress=False)
     shutil.make_archive(str(tmp_path / "store"), "zip", tmp_path / "store.zarr")
 

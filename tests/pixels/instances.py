@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from xdicom.model.markers import frame_starts_by_marker
 from xdicom.pixels.decode import decode_frame
 
 ITEM = 0xFFFEE000
+HAS_OTHER_DECODER = find_spec("libjpeg") is not None
+"""Whether there is a second decoder, with which the few files that differ from the reference are compared."""
 KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 

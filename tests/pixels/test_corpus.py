@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pixels.conformance import ROOT
-from pixels.instances import compare, instances_of, read_instance, table
+from pixels.instances import HAS_OTHER_DECODER, compare, instances_of, read_instance, table
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
 
 PAGE = ROOT / "docs" / "explanation" / "pixel-differences.md"
@@ -20,6 +20,7 @@ DIFFERENCES = {
 
 
 @pytest.mark.corpus
+@pytest.mark.skipif(not HAS_OTHER_DECODER, reason="the files that differ are compared with pylibjpeg-libjpeg")
 def test_single_files_are_exact_or_within_their_bound(corpus: Path) -> None:
     found = {path: compare(corpus / path, reference) for path, reference in instances_of(corpus, "files/")}
 
@@ -43,8 +44,8 @@ def test_broken_files_are_errors_or_equal_what_others_read(corpus: Path) -> None
             continue
         try:
             instance = read_instance(corpus / path)
-        except (AttributeError, KeyError, TypeError, ValueError, OSError, EOFError, NotImplementedError):
-            continue  # the header: pydicom, which reads it here, does not get through all of them
+        except Exception:  # noqa: BLE001 - pydicom, which reads the headers here, does not get through all of them
+            continue
         if instance is None:
             continue
         reference = table(corpus, "REFERENCE.csv")[path]

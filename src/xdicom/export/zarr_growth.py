@@ -111,7 +111,7 @@ def _grow_labels(group: zarr.Group, array: xr.DataArray, dim: str, start: int) -
         axis = template.variables[name].dims.index(dim)
         found.resize(tuple(start + array.sizes[dim] if i == axis else size for i, size in enumerate(found.shape)))
     part = template.drop_vars([name for name in template.variables if str(name) not in growing])
-    part.attrs = dict(group.attrs)
+    part = part.drop_indexes(list(part.indexes))  # xarray writes no index into a region
     with quiet():
         part.to_zarr(
             group.store, group=group.path, mode="r+", region={dim: slice(start, start + array.sizes[dim])}, compute=False,

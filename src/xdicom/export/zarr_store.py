@@ -14,7 +14,7 @@ from xdicom.errors import SourceError
 from xdicom.export.zarr_growth import append_array
 from xdicom.export.zarr_labels import plain_attrs, portable
 from xdicom.export.zarr_layout import Layout, Sizes
-from xdicom.export.zarr_values import Form, Region, Written, consolidate, write_array
+from xdicom.export.zarr_values import Form, Region, Written, consolidate, remove_halves, write_array
 from xdicom.lazy.blocks import Report
 
 StoreLike = str | os.PathLike[str] | Store
@@ -127,9 +127,13 @@ def write_zarr(
     """
     if append_dim is not None:
         root = open_existing(store, storage_options)
+        if resume:
+            remove_halves(root)
         written = append_array(root, portable(array), append_dim, resume=resume, progress=progress)
     else:
         root = open_target(store, mode, resume or region is not None, storage_options, zarr_format)
+        if resume and region is None:
+            remove_halves(root)
         form = Form(chunks, shards, codecs, layout)
         written = write_array(root, portable(array), form, resume=resume or region is not None, progress=progress, region=region)
     if region is None:
@@ -162,6 +166,8 @@ def write_zarr_tree(
         As `write_zarr`.
     """
     root = open_target(store, mode, resume, storage_options, zarr_format)
+    if resume:
+        remove_halves(root)
     written = Written(0, 0, 0)
     for node in tree.subtree:
         dataset, path = node.to_dataset(inherit=False), node.relative_to(tree)

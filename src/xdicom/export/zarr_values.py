@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.abc.store import Store
 from zarr.core.sync import sync
 
 from xdicom.errors import SourceError
@@ -91,7 +92,10 @@ def write_array(
 def write_labels(group: zarr.Group, array: xr.DataArray, encoding: Mapping[str, Any]) -> None:
     """Write all of a portable array but its values, of which the store has the form afterwards."""
     template = template_of(array)
-    template.attrs = dict(group.attrs)
+    template.attrs = dict(_again(group).attrs)
+    for name in template.variables:
+        if str(name) in group:  # from a run that came no further
+            del group[str(name)]
     with quiet():
         template.to_zarr(
             group.store, group=group.path, mode="a", compute=False, consolidated=False, safe_chunks=False,
@@ -139,10 +143,11 @@ def write_values(
     wanted = [number for number, place in places.items() if _is_within(place, array, region)]
     chosen = len(wanted)
     if resume:
-        there = _stored_keys(target, clean=region is None)
+        there = stored_keys(target.store, target.path)
         wanted = [number for number in wanted if not _is_stored(target, _moved(places[number], offset), there, offset)]
         if len(wanted) < chosen and not isinstance(array.data, np.ndarray):
-            _compare_one(target, blocks, next(number for number in places if number not in set(wanted)), offset)
+            missing = set(wanted)
+            _compare_one(target, array, next(place for number, place in places.items() if number not in missing), offset)
     with progress_of(progress, f"writing {array.name}", len(wanted)) as report:
         sizes = over_blocks(partial(_write_block, target=target, offset=offset), blocks, wanted, report)
     return Written(len(wanted), chosen - len(wanted), sum(sizes))
@@ -193,21 +198,25 @@ def _is_within(place: Place, array: xr.DataArray, region: Region | None) -> bool
     return True
 
 
-def _stored_keys(target: zarr.Array[Any], *, clean: bool) -> frozenset[str]:
-    """Keys of all chunks (or shards) of an array that are in the store.
-
-    With `clean`, what a killed writer left half is removed: not where others may be at work.
-    """
+def stored_keys(store: Store, path: str) -> frozenset[str]:
+    """Keys below a path of a store, without the path."""
 
     async def keys() -> list[str]:
-        return [key async for key in target.store.list_prefix(f"{target.path}/" if target.path else "")]
+        return [key async for key in store.list_prefix(f"{path}/" if path else "")]
 
-    found = sync(keys())
-    for key in found:
-        if clean and key.endswith(".partial"):
-            sync(target.store.delete(key))
-    start = len(target.path) + 1 if target.path else 0
-    return frozenset(key[start:] for key in found)
+    return frozenset(key[len(path) + 1 if path else 0 :] for key in sync(keys()))
+
+
+def remove_halves(root: zarr.Group) -> None:
+    """Remove what a killed writer left half written: not where others may be at work."""
+    keys = stored_keys(root.store, root.path)
+    halves = [key for key in keys if key.endswith(".partial")]
+    folders = {key.rpartition("/")[0] for key in keys.difference(halves)}
+    start = f"{root.path}/" if root.path else ""
+    for key in halves:
+        folder = key.rpartition("/")[0]
+        is_alone = folder and not any(other == folder or other.startswith(f"{folder}/") for other in folders)
+        sync(root.store.delete_dir(start + folder) if is_alone else root.store.delete(start + key))
 
 
 def _is_stored(target: zarr.Array[Any], place: Place, there: frozenset[str], offset: Sequence[int]) -> bool:
@@ -220,21 +229,19 @@ def _is_stored(target: zarr.Array[Any], place: Place, there: frozenset[str], off
     return all(target.metadata.encode_chunk_key(tuple(number)) in there for number in numbers)
 
 
-def _compare_one(target: zarr.Array[Any], blocks: Any, number: tuple[int, ...], offset: tuple[int, ...]) -> None:
-    """Compare the first chunk of a block that is in the store with what it would be now.
+def _compare_one(target: zarr.Array[Any], array: xr.DataArray, place: Place, offset: tuple[int, ...]) -> None:
+    """Compare the first chunk of a place that is in the store with what it would be now.
 
     Raises
     ------
     SourceError
         If they differ.
     """
-    first = blocks.blocks[number][tuple(slice(0, size) for size in target.chunks)]
-    start = [sum(sizes[:i]) + begin for sizes, i, begin in zip(blocks.chunks, number, offset, strict=True)]
-    there = np.asarray(target[tuple(slice(begin, begin + size) for begin, size in zip(start, first.shape, strict=True))])
-    if not equal_bits(there, np.asarray(first)):
+    first = tuple(slice(part.start, min(part.stop, part.start + size)) for part, size in zip(place, target.chunks, strict=True))
+    if not equal_bits(np.asarray(target[_moved(first, offset)]), np.asarray(array.variable[first].values)):
         raise SourceError(
-            f"{target.store_path} has other values than the array at index {tuple(start)}: it was made of something else; "
-            "mode='w' replaces it"
+            f"{target.store_path} has other values than the array at index {tuple(part.start for part in first)}: "
+            "it was made of something else; mode='w' replaces it"
         )
 
 
@@ -245,7 +252,7 @@ def equal_bits(one: np.ndarray, other: np.ndarray) -> bool:
 
 def marks_of(group: zarr.Group) -> dict[str, Any]:
     """What is noted of each array in a group."""
-    marks: Any = group.attrs.get(MARK, {})
+    marks: Any = _again(group).attrs.get(MARK, {})
     return dict(marks)
 
 
@@ -254,7 +261,12 @@ def mark(group: zarr.Group, name: str, **what: Any) -> None:
     marks = marks_of(group)
     if marks.get(name) != what:
         with quiet():
-            group.attrs.update({MARK: {**marks, name: what}})
+            _again(group).attrs.update({MARK: {**marks, name: what}})
+
+
+def _again(group: zarr.Group) -> zarr.Group:
+    """The group as it is in the store now, with the consolidated metadata that readers use until it is renewed."""
+    return zarr.open_group(group.store, path=group.path, mode="r" if group.read_only else "r+", zarr_format=group.metadata.zarr_format)
 
 
 def is_labelled(group: zarr.Group, name: str, fingerprint: str) -> bool:

@@ -26,6 +26,8 @@ class Problem:
     """What was found there."""
     kind: str = ""
     """Name of the error that it would be, empty for a note."""
+    stamp: str = ""
+    """Change marker of the source when it was scanned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from xdicom.index.catalog import Catalog, Problem
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable, InstanceTable, concatenate_frames
-from xdicom.sources.chain import inflate_of, is_local
+from xdicom.sources.chain import Inflate, inflate_of, is_local, split_link
 from xdicom.sources.ranges import heads_block, read_heads, read_heads_into, read_into, read_range
 from xdicom.sources.source import Source
 
@@ -77,6 +77,49 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
         parts.append((np.array(gathered.numbers, np.int64), _to_table(gathered)))
     problems = tuple(problem for _, problem in sorted(gathered.problems, key=lambda entry: entry[0]))
     return Catalog(_in_order(parts), problems, tuple(gathered.notes), len(sources), by_pydicom)
+
+
+def rescan(known: Catalog | None, sources: Sequence[Source], progress: Progress | None = None) -> Catalog:
+    """Catalog of what lies at `sources`, where those that are as they were in `known` are not read again."""
+    if known is None:
+        return scan_sources(sources, progress)
+    table = known.frames.instances
+    places = {strip_inflate(url): i for i, url in enumerate(table.urls)}
+    failed = {problem.url: problem for problem in known.problems}
+    kept_rows: list[int] = []
+    kept_numbers: list[int] = []
+    others: list[int] = []
+    problems: list[tuple[int, Problem]] = []
+    for number, source in enumerate(sources):
+        row = places.get(source.url)
+        if row is not None and source.stamp and table.stamps[row] == source.stamp:
+            kept_rows.append(row)
+            kept_numbers.append(number)
+        elif source.url in failed and source.stamp and failed[source.url].stamp == source.stamp:
+            problems.append((number, failed[source.url]))
+        else:
+            others.append(number)
+    fresh = scan_sources([sources[number] for number in others], progress)
+    number_of = {sources[number].url: number for number in others}
+    fresh_numbers = np.array([number_of[strip_inflate(url)] for url in fresh.frames.instances.urls], np.int64)
+    parts = [(fresh_numbers, fresh.frames)]
+    if kept_rows:
+        wanted = np.zeros(len(table), bool)
+        wanted[kept_rows] = True
+        kept = known.frames.take(np.flatnonzero(wanted[known.frames.instance]))
+        number_of_row = dict(zip(kept_rows, kept_numbers, strict=True))
+        parts.insert(0, (np.array([number_of_row[row] for row in sorted(kept_rows)], np.int64), kept))
+    problems.extend((number_of[problem.url], problem) for problem in fresh.problems)
+    kept_urls = {sources[number].url for number in kept_numbers}
+    notes = (*(note for note in known.notes if note.url in kept_urls), *fresh.notes)
+    listed = tuple(problem for _, problem in sorted(problems, key=lambda entry: entry[0]))
+    return Catalog(_in_order(parts), listed, notes, len(sources), known.read_by_pydicom + fresh.read_by_pydicom)
+
+
+def strip_inflate(url: str) -> str:
+    """Url of the source that a deflated instance lies in."""
+    link, outer = split_link(url)
+    return outer if isinstance(link, Inflate) else url
 
 
 def _scan_batch(sources: Sequence[Source]) -> tuple[list[tuple[np.ndarray, FrameTable]], np.ndarray]:
@@ -163,10 +206,10 @@ def _gather(number: int, source: Source, head: bytes, gathered: _Gathered) -> No
     try:
         url, size, header, encoding, spans = _read(source, head)
     except XDicomError as error:
-        gathered.problems.append((number, Problem(source.url, str(error), type(error).__name__)))
+        gathered.problems.append((number, Problem(source.url, str(error), type(error).__name__, source.stamp)))
         return
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
-        gathered.problems.append((number, Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError")))
+        gathered.problems.append((number, Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError", source.stamp)))
         return
     gathered.numbers.append(number)
     gathered.urls.append(url)

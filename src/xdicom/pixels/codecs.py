@@ -40,7 +40,7 @@ def decode_jpeg(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     if stream.process == SOF_JPEG_LS:
         raise PixelDataError("a JPEG-LS stream lies where the transfer syntax says JPEG")
     check_stream(stream, encoding)
-    check_growth(data, encoding, 8 if stream.process == SOF_LOSSLESS else 512)
+    check_growth(data, encoding, 8 if stream.process == SOF_LOSSLESS else 2048)
     step = jpeg_color_step(stream, encoding)
     samples = _shaped(call_codec(imagecodecs.jpeg8_decode, data, colorspace=step.of_stream, outcolorspace=step.of_samples), encoding)
     if step.to_ybr:

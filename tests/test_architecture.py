@@ -27,8 +27,8 @@ FLOORS = [
 
 HOMES = {
     "numpy": ("",),
-    "pydicom": ("headers/", "export/dicom_files"),
-    "imagecodecs": ("pixels/codecs",),
+    "pydicom": ("headers/", "export/dicom_"),
+    "imagecodecs": ("pixels/codecs", "pixels/encode"),
     "fsspec": ("sources/",),
     "obstore": ("sources/",),
     "dask": ("lazy/",),
@@ -36,11 +36,10 @@ HOMES = {
     "zarr": ("export/",),
     "typer": ("cli",),
     "rich": ("cli", "index/progress"),
-    "matplotlib": ("cli", "export/"),
 }
 """Where each library may be imported: beginnings of paths within the package."""
 
-IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "rich", "matplotlib"}
+IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "rich"}
 """Libraries that an import inside a function may bring in: heavy or optional ones, in their home."""
 
 EMPTY_NAMES = {"base", "common", "core", "helper", "helpers", "misc", "tools", "util", "utils"}

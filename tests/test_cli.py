@@ -12,6 +12,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import xarray as xr
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from builders import AXIAL, CORONAL, image_position, make_cine, make_ct, make_not_dicom, make_palette, make_pet, make_slices, make_sr
@@ -60,7 +61,7 @@ def test_version_is_that_of_the_package() -> None:
 def test_help_names_the_commands() -> None:
     out = run("--help").stdout
 
-    assert all(re.search(rf"^│ {name} ", out, re.MULTILINE) for name in ("info", "to-zarr", "preview", "doctor"))
+    assert all(re.search(rf"^│ {name} ", out, re.MULTILINE) for name in ("info", "to-zarr", "verify", "preview", "doctor"))
 
 
 def test_info_shows_a_line_for_each_series(two_series: Path) -> None:
@@ -71,6 +72,15 @@ def test_info_shows_a_line_for_each_series(two_series: Path) -> None:
     assert rows[0][0] == "modality"
     assert [(row[0], row[-1]) for row in rows[1:3]] == [(series.modality, series.series_uid) for series in scan(two_series).series]
     assert result.stdout.splitlines()[3] == "2 series, 6 instances, 6 frames (4.9 kB decoded) from 6 sources"
+
+
+def test_info_keeps_uids_whole_on_a_narrow_terminal(two_series: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xdicom.cli.info.result_console", lambda: Console(width=80))
+
+    lines = [text.rstrip() for text in run("info", two_series).stdout.splitlines()]
+
+    assert [text.split(": ")[1] for text in lines[3:5]] == [series.series_uid for series in scan(two_series).series]
+    assert max(map(len, lines[:3])) <= 80
 
 
 def test_info_takes_several_locations(two_series: Path) -> None:
@@ -236,6 +246,16 @@ def test_a_whole_store_has_nothing_to_resume(ct: Path, tmp_path: Path) -> None:
 
 def test_to_begin_anew_and_to_go_on_are_not_one(ct: Path, tmp_path: Path) -> None:
     assert run("to-zarr", ct, tmp_path / "ct.zarr", "--resume", "--overwrite").exit_code == 2
+
+
+def test_a_store_is_compared_with_its_source(two_series: Path, ct: Path, tmp_path: Path) -> None:
+    run("to-zarr", ct, tmp_path / "ct.zarr")
+
+    same = run("verify", tmp_path / "ct.zarr", ct)
+    other = run("verify", tmp_path / "ct.zarr", two_series / "pet")
+
+    assert (same.exit_code, other.exit_code) == (0, 1)
+    assert same.stdout == f"{tmp_path / 'ct.zarr'}: 3 frames: equal\n"
 
 
 def test_preview_writes_a_montage(ct: Path, tmp_path: Path) -> None:

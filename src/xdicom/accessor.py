@@ -18,6 +18,7 @@ from xdicom.labeled.overlays import overlays
 from xdicom.labeled.patient_index import patient_coords
 from xdicom.labeled.real_world import to_real_world
 from xdicom.labeled.regular import regular_z
+from xdicom.labeled.segments import on_grid_of
 from xdicom.labeled.uptake import to_suv
 from xdicom.labeled.values import mask_padding, padding_mask, to_modality
 
@@ -54,6 +55,10 @@ class DicomAccessor:
     def regular_z(self, fill_value: float) -> xr.DataArray:
         """The array on an even z axis, missing slices filled with a value; see `labeled.regular.regular_z`."""
         return regular_z(self._array, fill_value)
+
+    def on_grid_of(self, source: xr.DataArray) -> xr.DataArray:
+        """A segmentation on the planes, rows and columns of its source; see `labeled.segments.on_grid_of`."""
+        return on_grid_of(self._array, source)
 
     def header(self, frame: Mapping[str, int] | int = 0) -> Dataset:
         """Whole header of the instance that a frame is from; see `labeled.origins.read_header`."""

@@ -343,7 +343,8 @@ def _list_stacks(grids: Sequence[FrameGrid]) -> str:
 
 
 def _series_name(series: SeriesSummary) -> str:
-    words = [str(series.number) if series.number is not None else "", series.modality, series.description]
+    modality = "" if series.description.lower().startswith(series.modality.lower()) else series.modality
+    words = [str(series.number) if series.number is not None else "", modality, series.description]
     return re.sub(r"\W+", "_", "_".join(word for word in words if word)).strip("_").lower()[:60] or "series"
 
 

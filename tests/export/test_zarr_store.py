@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dask
 import dask.array as da
+import distributed
 import numpy as np
 import pytest
 import xarray as xr
@@ -21,6 +22,7 @@ from builders import make_cine, make_ct, make_pet
 from conftest import ROOT
 from xdicom import SourceError
 from xdicom.export.zarr_values import Written
+from xdicom.export.zarr_verify import verify_zarr
 
 
 def reopened(store: object, name: str = "stored_values") -> xr.DataArray:
@@ -132,7 +134,13 @@ def test_compressors_are_what_is_asked_for() -> None:
 
     assert zarr.open_group(plain)["stored_values"].compressors == ()
     (codec,) = zarr.open_group(auto)["stored_values"].compressors
-    assert codec.to_dict()["configuration"] | {"blocksize": 0} == {"typesize": 2, "cname": "zstd", "clevel": 1, "shuffle": "shuffle", "blocksize": 0}
+    assert codec.to_dict()["configuration"] | {"blocksize": 0} == {
+        "typesize": 2,
+        "cname": "zstd",
+        "clevel": 1,
+        "shuffle": "shuffle",
+        "blocksize": 0,
+    }
 
 
 def test_an_existing_store_is_not_touched(ct: xr.DataArray, tmp_path: Path, contents: Callable[[Path], dict[str, bytes]]) -> None:
@@ -239,3 +247,16 @@ def test_real_series_come_back_identical(corpus: Path, tmp_path: Path, folder: s
     for node in study.subtree:
         for name, array in node.dataset.data_vars.items():
             assert again[node.path].dataset[name].identical(array)
+
+
+@pytest.mark.slow
+def test_workers_in_other_processes_write_their_shards(ct: xr.DataArray, tmp_path: Path) -> None:
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+    ):
+        written = ct.dicom.to_zarr(tmp_path / "store.zarr", shards={"z": 4}, progress=False)
+        found = verify_zarr(ct, tmp_path / "store.zarr", progress=False)
+
+    assert written.blocks == 3
+    assert found.is_equal

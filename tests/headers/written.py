@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+from xdicom.headers.dictionary import PUBLIC
 from xdicom.headers.elements import LONG_VRS, Syntax, Walk, Window, walk
-from xdicom.headers.records import WANTED
 
 IMPLICIT = Syntax(is_implicit=True)
 EXPLICIT = Syntax(is_implicit=False)
@@ -51,7 +51,7 @@ def numbers(*values: int, code: str = "H", syntax: Syntax = EXPLICIT) -> bytes:
 def walked(data: bytes, syntax: Syntax = EXPLICIT, *, head: int | None = None) -> Walk:
     """What the walk finds in `data`, of which `head` bytes are there before it asks."""
     window = Window(data if head is None else data[:head], lambda offset, length: data[offset : offset + length], len(data))
-    return walk(window, 0, syntax, WANTED)
+    return walk(window, 0, syntax, frozenset(PUBLIC))
 
 
 PIXELS = 0x7FE00010

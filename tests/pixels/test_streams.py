@@ -109,6 +109,7 @@ COD = J2K.index(b"\xff\x52")
         (b"", "no JPEG 2000 stream"),
         (J2K[:60], "no marker segment"),
         (J2K[:-20], "cut short"),
+        (J2K[: J2K.index(b"\xff\x90") + 2], "cut short"),
         (changed(J2K, 4, 0, 10), "not whole"),
         (changed(J2K, 32, 255), "tiles"),  # a tile grid that begins beyond the image makes a decoder hang
         (changed(J2K, 24, 0, 0, 0, 0), "tiles"),  # tiles of no width

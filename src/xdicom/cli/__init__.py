@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from xdicom.cli.doctor import print_abilities, version_of
 from xdicom.cli.info import print_series
 from xdicom.cli.preview import draw_picture
-from xdicom.cli.stores import write_store
+from xdicom.cli.stores import compare_store, write_store
 from xdicom.cli.terminal import printable
 from xdicom.errors import MultipleSeriesError, XDicomError
 
@@ -52,5 +52,6 @@ def main(
 app = typer.Typer(name="xdicom", cls=Commands, callback=main, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("info")(print_series)
 app.command("to-zarr")(write_store)
+app.command("verify")(compare_store)
 app.command("preview")(draw_picture)
 app.command("doctor")(print_abilities)

@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
-from xdicom.api import scan
+from xdicom.api import Catalog, scan
 from xdicom.cli.terminal import progress_on_stderr
-from xdicom.index.catalog import Catalog
 from xdicom.labeled.display import WindowChoice
 
 Location = Annotated[str, typer.Argument(help="File, folder, glob, URL or archive.")]

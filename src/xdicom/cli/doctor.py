@@ -10,7 +10,6 @@ from importlib import metadata
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from xdicom.cli.terminal import make_table, result_console
 from xdicom.pixels.support import decoder_report
@@ -34,14 +33,12 @@ def print_abilities(as_json: Annotated[bool, typer.Option("--json", help="Print 
         typer.echo(json.dumps({"python": python, "versions": versions, "extras": extras, "transfer_syntaxes": syntaxes}, indent=2))
         return
     console = result_console()
-    table = make_table("decoded", "UID", "by", "version")
     refused: dict[str, list[str]] = {}
     for row in rows:
-        if row.available:
-            table.add_row(*map(escape, (row.name, row.uid, row.codec, row.version)))
-        else:
+        if not row.available:
             refused.setdefault(row.note, []).append(f"{row.name} ({row.uid})")
-    console.print(table)
+    cells = [(row.name, row.uid, row.codec, row.version) for row in rows if row.available]
+    console.print(make_table(("decoded", "UID", "by", "version"), cells))
     for note, names in refused.items():
         console.print(f"\nnot decoded, since {note}:", markup=False)
         for name in names:

@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.tree import Tree
 
 from xdicom.cli.arguments import StorageOptions, scan_location
-from xdicom.cli.terminal import make_table, printable, result_console
-from xdicom.index.catalog import Catalog, Problem
+from xdicom.cli.terminal import WIDE, make_table, printable, result_console
+from xdicom.index.catalog import Catalog, Problem, SeriesSummary
 from xdicom.index.report import Report
 from xdicom.index.sizes import readable_size
 
@@ -36,7 +35,7 @@ def print_series(
         return
     console = result_console()
     if catalog.series:
-        console.print(_series_table(catalog))
+        _print_table(console, catalog)
     size = readable_size(sum(series.decoded_bytes for series in catalog.series))
     console.print(
         f"{len(catalog.series)} series, {len(catalog.frames.instances)} instances, {len(catalog.frames)} frames "
@@ -48,22 +47,32 @@ def print_series(
         _print_problems(console, title, found, in_full=problems)
 
 
-def _series_table(catalog: Catalog) -> Table:
-    table = make_table("modality", "no.", "description", "instances", "frames", "frame shape", "decoded size", "series_uid")
-    for series in catalog.series:
-        shapes = [" x ".join(map(str, shape)) for shape in series.frame_shapes]
-        cells = (
-            series.modality,
-            "" if series.number is None else str(series.number),
-            series.description,
-            str(series.instances),
-            str(series.frames),
-            shapes[0] + (f" (+{len(shapes) - 1})" if len(shapes) > 1 else ""),
-            readable_size(series.decoded_bytes),
-            series.series_uid,
-        )
-        table.add_row(*map(_safe, cells))
-    return table
+def _print_table(console: Console, catalog: Catalog) -> None:
+    """A line for each series; where the width does not hold the UIDs, they stand below, each whole, to be copied."""
+    names = ("modality", "no.", "description", "instances", "frames", "frame shape", "decoded size", "series_uid")
+    rows = [_cells(series) for series in catalog.series]
+    table = make_table(names, rows)
+    if console.measure(table, options=console.options.update_width(WIDE)).maximum <= console.width:
+        console.print(table)
+        return
+    console.print(make_table(names[:-1], [row[:-1] for row in rows]))
+    for row in rows:
+        console.print(f"{' '.join(cell for cell in row[:3] if cell)}: {row[-1]}", soft_wrap=True, markup=False)
+
+
+def _cells(series: SeriesSummary) -> tuple[str, ...]:
+    shapes = [" x ".join(map(str, shape)) for shape in series.frame_shapes]
+    cells = (
+        series.modality,
+        "" if series.number is None else str(series.number),
+        series.description,
+        str(series.instances),
+        str(series.frames),
+        shapes[0] + (f" (+{len(shapes) - 1})" if len(shapes) > 1 else ""),
+        readable_size(series.decoded_bytes),
+        series.series_uid,
+    )
+    return tuple(map(printable, cells))
 
 
 def _print_problems(console: Console, title: str, found: tuple[Problem, ...], *, in_full: bool) -> None:
@@ -78,7 +87,7 @@ def _print_problems(console: Console, title: str, found: tuple[Problem, ...], *,
         lines += [f"and {len(reasons) - MOST_REASONS} more reasons"] if len(reasons) > MOST_REASONS else []
     console.print(f"{len(found)} {title}{':' if in_full else ' (--problems lists them):'}")
     for line in lines:
-        console.print(f"  {printable(line)}", markup=False)
+        console.print(f"  {printable(line)}", soft_wrap=True, markup=False)
 
 
 def _arrays_tree(report: Report) -> Tree:

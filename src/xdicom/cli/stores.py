@@ -1,4 +1,4 @@
-"""`xdicom to-zarr`: one series, written where others can read it."""
+"""`xdicom to-zarr` and `xdicom verify`: one series, written where others can read it, and compared with what was written."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from xdicom.api import open_series
 from xdicom.cli.arguments import Location, SeriesUid, Stack, StorageOptions, parse_chunks, parse_options, scan_location
 from xdicom.cli.terminal import printable, progress_on_stderr
 from xdicom.errors import SourceError, XDicomError
+from xdicom.export.zarr_verify import verify_zarr
 from xdicom.index.sizes import readable_size
 
+StoreOptions = Annotated[list[str] | None, typer.Option("--store-option", metavar="KEY=VALUE", help="The same as --option, for the store.")]
 _LAYOUT_HELP = "One frame a chunk, or blocks for cuts across the frames."
 
 
@@ -27,9 +29,7 @@ def write_store(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that is there.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Complete a store whose writing was interrupted.")] = False,
     options: StorageOptions = None,
-    store_options: Annotated[
-        list[str] | None, typer.Option("--store-option", metavar="KEY=VALUE", help="The same as --option, for the store.")
-    ] = None,
+    store_options: StoreOptions = None,
 ) -> None:
     """Write one series to a Zarr store, with all its labels."""
     if overwrite and resume:
@@ -64,3 +64,20 @@ def write_store(
     kept = f", {written.kept} there already" if written.kept else ""
     rate = readable_size(written.values / seconds)
     typer.echo(f"{printable(store)}: {shape}; {array.dtype}, {readable_size(array.nbytes)}{on_disk}; {shards}{kept} ({rate}/s)")
+
+
+def compare_store(
+    store: Annotated[str, typer.Argument(help="Folder or URL of the Zarr store.")],
+    location: Location,
+    series_uid: SeriesUid = None,
+    stack: Stack = None,
+    options: StorageOptions = None,
+    store_options: StoreOptions = None,
+) -> None:
+    """Compare a Zarr store with the series that it was made of, every value and label; returns 1 where they differ."""
+    array = open_series(scan_location(location, options), series_uid=series_uid, stack=stack)
+    with progress_on_stderr("shards") as progress:
+        found = verify_zarr(array, store, progress=progress, storage_options=parse_options(store_options) or None)
+    typer.echo(f"{printable(store)}: {printable(str(found))}")
+    if not found.is_equal:
+        raise typer.Exit(1)

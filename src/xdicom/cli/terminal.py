@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-_WIDE = 10_000
+WIDE = 10_000
 """Width of lines that go into a file or a pipe: none is folded [characters]."""
 _NUMBERS = {"no.", "instances", "frames", "decoded size"}
 """Columns that stand on the right."""
@@ -29,14 +30,16 @@ def printable(text: str) -> str:
 
 def result_console() -> Console:
     """Console for results; lines are folded where a person looks at them, and nowhere else."""
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _WIDE)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
 
 
-def make_table(*columns: str) -> Table:
-    """Table without lines, so that it can be copied and searched."""
+def make_table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    """Table without lines, so that it can be copied and searched; brackets in cells stay what they are."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in _NUMBERS else "left")
+    for name in names:
+        table.add_column(name, overflow="fold", justify="right" if name in _NUMBERS else "left")
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table
 
 

@@ -203,7 +203,9 @@ def open_target(
         raise ValueError(f"mode is 'w-' or 'w', not {mode!r}")
     place, options = _opened_with(store, storage_options)
     if isinstance(place, Store) and not place.supports_deletes:
-        raise SourceError(f"{type(place).__name__} can't change what was written, and an export marks its progress: write a folder, pack it then")
+        raise SourceError(
+            f"{type(place).__name__} can't change what was written, and an export marks its progress: write a folder, pack it then"
+        )
     existing = _existing(place, options) if resume or mode == "w" else None
     if existing is not None and resume:
         return existing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,8 +127,10 @@ def decode_text(data: bytes, character_sets: Sequence[str] = ()) -> str:
     if b"\x1b" in data or (len(character_sets) > 1 and not data.isascii()):
         from pydicom.charset import convert_encodings, decode_bytes  # noqa: PLC0415 - code extensions are rare, pydicom is slow to import
 
-        encodings = convert_encodings(list(character_sets))
-        return decode_bytes(data, encodings, {"\\", "\n", "\r", "\t", "\f"})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an unknown escape sequence is replaced, as any other byte that can't be decoded
+            encodings = convert_encodings(list(character_sets))
+            return decode_bytes(data, encodings, {"\\", "\n", "\r", "\t", "\f"})
     codec = _PYTHON_CODECS.get(first) or _PYTHON_CODECS.get(_MISSPELLED_SET.sub("ISO_IR ", first), "latin_1")
     return data.decode("latin_1" if codec == "ascii" else codec, errors="replace")
 

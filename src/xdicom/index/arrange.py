@@ -37,6 +37,7 @@ def arrange(frames: FrameTable) -> Arrangement:
     """
     arrangement = Arrangement()
     records = Records(frames, _without_copies(frames, arrangement))
+    arrangement.notes.extend(_missing_parts(frames))
     records = dose_positions(records, arrangement.notes)
     parts, notes = cut_tiles(records)
     arrangement.notes.extend(notes)
@@ -52,7 +53,7 @@ def arrange(frames: FrameTable) -> Arrangement:
 def _without_copies(frames: FrameTable, arrangement: Arrangement) -> np.ndarray:
     """Rows of the frames, those of a second copy of an instance left out."""
     uids = frames.instances.columns.get("sop_instance_uid")
-    if uids is None or len(uids.values) == len(uids):
+    if uids is None or len(uids.values) in (0, len(uids)):
         return np.arange(len(frames))
     codes = uids.codes.astype(np.int64)
     _, first = np.unique(codes, return_index=True)
@@ -73,6 +74,20 @@ def _without_copies(frames: FrameTable, arrangement: Arrangement) -> np.ndarray:
     return np.flatnonzero(~is_copy[frames.instance])
 
 
+def _missing_parts(frames: FrameTable) -> list[str]:
+    """Parts of concatenations that are not there (PS3.3 C.7.6.16.1)."""
+    uids = frames.texts("concatenation_uid")
+    number, total = frames.numbers("in_concatenation_number"), frames.numbers("in_concatenation_total_number")
+    notes = []
+    for uid in dict.fromkeys(uids[uids != ""].tolist()):
+        of_whole = uids == uid
+        count = np.nanmax(total[of_whole]) if np.isfinite(total[of_whole]).any() else 0
+        missing = sorted(set(range(1, int(count) + 1)) - set(number[of_whole].tolist()))
+        if missing:
+            notes.append(f"concatenation {uid}: parts {', '.join(map(str, missing[:20]))} of {int(count)} are missing")
+    return notes
+
+
 def _grids(records: Records, number: int) -> list[FrameGrid]:
     stack = stack_planes(
         records.vectors("image_position_patient", 3), records.vectors("image_orientation_patient", 6), records.vectors("pixel_spacing", 2)
@@ -87,6 +102,9 @@ def _grids(records: Records, number: int) -> list[FrameGrid]:
         grid = _place(records, [*axes, (z, stack.place)], may_miss=True)
         if grid is not None:
             return [_grid(records, name, grid, attrs, stack)]
+        apart = _by_instance(records)
+        if len(apart) > 1:
+            return [grid for piece in apart for grid in _grids(piece, number)]
     division = divide(records, stack.place)
     if division.is_complete:
         grid = _place(records, [*division.axes, (z, stack.place)])
@@ -103,7 +121,7 @@ Placed = tuple[list[Axis], np.ndarray]
 
 def _place(records: Records, axes: list[tuple[Axis, np.ndarray]], *, may_miss: bool = False) -> Placed | None:
     """Which record fills each cell, or None where a cell has several or (unless `may_miss`) none."""
-    shape = tuple(int(labels.max()) + 1 for _, labels in axes)
+    shape = tuple(int(labels.max()) + 1 if axis.values is None else len(axis.values) for axis, labels in axes)
     cells = np.full(shape, MISSING, np.int64)
     where = tuple(labels for _, labels in axes)
     flat = np.ravel_multi_index(where, shape)
@@ -111,6 +129,13 @@ def _place(records: Records, axes: list[tuple[Axis, np.ndarray]], *, may_miss: b
         return None
     cells[where] = np.arange(len(records))
     return [axis for axis, _ in axes], cells
+
+
+def _by_instance(records: Records) -> list[Records]:
+    """Records of each instance by themselves: segmentations that overlap number their segments each on its own."""
+    instance = records.frames.instance[records.row]
+    numbers = list(dict.fromkeys(instance.tolist()))
+    return [records.take(instance == number, (f"instance: {i} of {len(numbers)}",)) for i, number in enumerate(numbers, start=1)]
 
 
 def natural_order(records: Records) -> np.ndarray:

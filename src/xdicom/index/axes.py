@@ -15,6 +15,7 @@ import numpy as np
 
 from xdicom.index.clocks import Clock, acquisition_clock, content_clock, diffusion_of
 from xdicom.index.records import Records
+from xdicom.model.columns import distinct_rows
 from xdicom.model.grid import Axis, Diffusion
 
 TIME_TOLERANCE_S = 1e-3
@@ -52,15 +53,15 @@ def divide(records: Records, place: np.ndarray) -> Division:
     count = int(cell.max()) + 1
     if np.bincount(cell, minlength=count).max() == 1:
         return Division()
-    candidates = _candidates(records)
     diffusion = diffusion_of(records)
+    weights = _diffusion_labels(records, diffusion) if diffusion is not None else None
+    candidates = _candidates(records, diffusion, weights)
     division = Division()
     while True:
         chosen = next((candidate for candidate in candidates if _is_grid(cell, count, candidate.labels)), None)
         axis: Axis
         if chosen is not None:
-            labels = chosen.labels
-            axis, labels = _meaning(records, chosen, labels, diffusion, is_rank=False)
+            axis, labels = _meaning(records, chosen, diffusion, weights, is_rank=False)
         else:
             ranked = _by_rank(records, cell, count)
             if ranked is None:
@@ -68,7 +69,7 @@ def divide(records: Records, place: np.ndarray) -> Division:
                 division.attrs = _what_is_missing(place, candidates)
                 return division
             name, labels = ranked
-            axis, labels = _meaning(records, Candidate(name, labels, None), labels, diffusion, is_rank=True)
+            axis, labels = _meaning(records, Candidate(name, labels, None), diffusion, weights, is_rank=True)
         division.axes.append((_unique_name(axis, division), labels))
         steps = int(labels.max()) + 1
         cell, count = cell * steps + labels, count * steps
@@ -105,11 +106,13 @@ def number_labels(values: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.
 
 
 def _text_labels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    distinct, labels = np.unique(values.astype(str), return_inverse=True)
-    return distinct, labels.reshape(-1)
+    """Distinct texts in alphabetical order, and the number of each."""
+    distinct = sorted(set(values.tolist()))
+    number = {text: i for i, text in enumerate(distinct)}
+    return np.array(distinct, str), np.fromiter((number[text] for text in values.tolist()), np.int64, len(values))
 
 
-def _candidates(records: Records) -> list[Candidate]:
+def _candidates(records: Records, diffusion: Diffusion | None, weights: np.ndarray | None) -> list[Candidate]:
     """Attributes that vary, in the order in which they are tried."""
     found: list[Candidate] = []
 
@@ -131,11 +134,8 @@ def _candidates(records: Records) -> list[Candidate]:
     echo = np.where(np.isfinite(effective), effective, records.numbers("echo_time"))
     number("echo_time", echo, 1e-3, "ms", "EffectiveEchoTime" if np.isfinite(effective).any() else "EchoTime")
     text("coil", records.texts("receive_coil_name"), "ReceiveCoilName")
-    diffusion = diffusion_of(records)
-    if diffusion is not None:
-        labels = _diffusion_labels(records, diffusion)
-        if labels.max() > 0:
-            found.append(Candidate("diffusion", labels, None, {"source": diffusion.source}))
+    if diffusion is not None and weights is not None and weights.max() > 0:
+        found.append(Candidate("diffusion", weights, None, {"source": diffusion.source}))
     inversion = records.numbers("inversion_times")
     inversion = np.where(np.isfinite(inversion), inversion, records.numbers("inversion_time"))
     number("inversion_time", inversion, 1e-3, "ms", "InversionTime")
@@ -156,14 +156,10 @@ def _candidates(records: Records) -> list[Candidate]:
 
 def _diffusion_labels(records: Records, diffusion: Diffusion) -> np.ndarray:
     """Number of each plane's diffusion weight, in order of first occurrence in time."""
-    rows = np.column_stack([np.round(diffusion.b_value, 1), np.round(diffusion.direction, 4)])
-    keys: dict[tuple[object, ...], int] = {}
-    labels = np.array([keys.setdefault((*_hashable(row), mark), len(keys)) for row, mark in zip(rows.tolist(), diffusion.kind, strict=True)], np.int64)
+    _, mark = _text_labels(diffusion.kind)
+    rows = np.column_stack([np.round(diffusion.b_value, 1), np.round(diffusion.direction, 4), mark])
+    _, labels = distinct_rows(np.where(np.isnan(rows), np.nan, rows))  # one NaN for all: rows are compared by their bytes
     return _by_first_occurrence(records, labels)
-
-
-def _hashable(row: list[float]) -> tuple[object, ...]:
-    return tuple(None if value != value else value + 0.0 for value in row)
 
 
 def _order_of(records: Records) -> np.ndarray:
@@ -217,11 +213,12 @@ def is_function_of(values: np.ndarray, labels: np.ndarray) -> bool:
     return bool((of_label[labels] == values).all())
 
 
-def _meaning(records: Records, chosen: Candidate, labels: np.ndarray, diffusion: Diffusion | None, *, is_rank: bool) -> tuple[Axis, np.ndarray]:
+def _meaning(
+    records: Records, chosen: Candidate, diffusion: Diffusion | None, weights: np.ndarray | None, *, is_rank: bool
+) -> tuple[Axis, np.ndarray]:
     """The axis by its meaning, and the step of each plane on it."""
-    steps = int(labels.max()) + 1
-    if chosen.kind in ("temporal_position", "phase_number", "clock", "time", "repetition", "acquisition") and diffusion is not None:
-        weights = _diffusion_labels(records, diffusion)
+    labels, steps = chosen.labels, int(chosen.labels.max()) + 1
+    if chosen.kind in ("temporal_position", "phase_number", "clock", "time", "repetition", "acquisition") and diffusion is not None and weights is not None:
         if weights.max() > 0 and is_function_of(weights, labels):
             labels = _by_first_occurrence(records, labels)
             return Axis("diffusion", None, {"source": diffusion.source}), labels

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xdicom.index.records import Records
+from xdicom.model.columns import distinct_rows
 from xdicom.model.grid import Diffusion
 
 SECONDS_PER_DAY = 86400.0
@@ -84,21 +85,26 @@ def diffusion_of(records: Records) -> Diffusion | None:
 
 def _fill_from_comments(records: Records, b_value: np.ndarray, direction: np.ndarray, sources: list[str]) -> None:
     """Canon writes `b=1500(0.895,0.000,0.445)` into Image Comments."""
-    comments = records.texts("image_comments")
-    for i in np.flatnonzero(np.isnan(direction).any(axis=1)):
-        match = _CANON_B.search(comments[i])
-        if match:
-            b, *vector = (float(part) for part in match.groups())
-            direction[i] = vector
-            if np.isnan(b_value[i]):
-                b_value[i] = b
-                if "ImageComments" not in sources:
-                    sources.append("ImageComments")
+    comments = records.column("image_comments")
+    if comments is None or comments.kind != "text":
+        return
+    matches = [_CANON_B.search(str(text)) for text in comments.values]
+    stated = np.array([[float(part) for part in match.groups()] if match else [np.nan] * 4 for match in matches] + [[np.nan] * 4])[comments.codes]
+    fills = np.isnan(direction).any(axis=1) & np.isfinite(stated[:, 0])
+    direction[fills] = stated[fills, 1:]
+    lacks = fills & np.isnan(b_value)
+    if lacks.any():
+        b_value[lacks] = stated[lacks, 0]
+        sources.append("ImageComments")
 
 
 def _marks(records: Records) -> np.ndarray:
-    marks = records.texts("diffusion_directionality").copy()
-    numbers = [records.numbers(name) for name in ("philips_diffusion_b_value_number", "philips_gradient_orientation_number")]
-    if all(np.isfinite(number).all() for number in numbers):
-        marks = np.array([f"{mark} {b:g} {g:g}" for mark, b, g in zip(marks, *numbers, strict=True)], object)
-    return marks
+    """Marks that tell volumes of equal weight apart, as text."""
+    numbers = np.column_stack([records.numbers(name) for name in ("philips_diffusion_b_value_number", "philips_gradient_orientation_number")])
+    directionality = records.column("diffusion_directionality")
+    if not np.isfinite(numbers).all():
+        return records.texts("diffusion_directionality")
+    codes = directionality.codes if directionality is not None else np.full(len(records), -1)
+    rows, place = distinct_rows(np.column_stack([codes, numbers]).astype(np.float64))
+    names = [*directionality.values, ""] if directionality is not None else [""]
+    return np.array([f"{names[int(code)]} {b:g} {g:g}" for code, b, g in rows.tolist()], object)[place]

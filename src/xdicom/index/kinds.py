@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from xdicom.headers.dictionary import NAMES
+from xdicom.headers.segments import parse_segments
+from xdicom.headers.values import RawValue
 from xdicom.index.axes import number_labels
 from xdicom.index.records import Records
 from xdicom.index.tiles import number_column
@@ -24,14 +26,21 @@ _VECTORS = {
 
 def is_segmentation(records: Records) -> bool:
     """Whether the records are of a segmentation with segments as frames (PS3.3 C.8.20)."""
-    return bool((records.texts("sop_class_uid") == SEGMENTATION).all()) and records.has("referenced_segment_number")
+    is_class = bool((records.texts("sop_class_uid") == SEGMENTATION).all())
+    return is_class and bool(np.isfinite(records.numbers("referenced_segment_number")).all())
 
 
 def segment_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
-    """The axis of the segments of a segmentation, with the step of each record on it."""
+    """The axis of the segments of a segmentation, with the step of each record on it.
+
+    It has the segments that the header describes, those without a frame too: they are empty (PS3.3 C.8.20).
+    """
     numbers = records.numbers("referenced_segment_number")
-    values, labels = number_labels(numbers, 1)
-    return [(Axis("segment", values.astype(np.int64), {"source": "ReferencedSegmentNumber"}), labels)]
+    described = records.column("segment_sequence")
+    value = described.first() if described is not None and described.kind == "raw" else None
+    declared = [segment.number for segment in parse_segments(value)] if isinstance(value, RawValue) else []
+    values = np.union1d(numbers.astype(np.int64), np.array(declared, np.int64))
+    return [(Axis("segment", values, {"source": "ReferencedSegmentNumber"}), np.searchsorted(values, numbers.astype(np.int64)))]
 
 
 def dose_positions(records: Records, notes: list[str]) -> Records:

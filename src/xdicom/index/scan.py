@@ -18,7 +18,8 @@ from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable, InstanceTable, concatenate_frames
 from xdicom.sources.chain import Inflate, inflate_of, is_local, split_link
-from xdicom.sources.ranges import heads_block, read_heads, read_heads_into, read_into, read_range
+from xdicom.sources.ranges import heads_block, read_heads, read_heads_into, read_into
+from xdicom.sources.readers import Reader
 from xdicom.sources.source import Source
 
 Progress = Callable[[int, int], None]
@@ -222,22 +223,31 @@ def _gather(number: int, source: Source, head: bytes, gathered: _Gathered) -> No
 
 
 def _read(source: Source, head: bytes) -> tuple[str, int, Header, PixelEncoding, Spans]:
-    url, size = source.url, source.size
     if not head:
         raise NotDicomError("the file is empty")
+    with Reader(source.url) as reader:
+        header, encoding, spans = _read_with(reader, head, source.size)
+    if header.inflate_from < 0:
+        return source.url, source.size, header, encoding, spans
+    url = inflate_of(source.url, header.inflate_from)
+    with Reader(url) as reader:
+        return url, -1, *_read_with(reader, reader.read(0, HEAD_LENGTH), -1, header.inflate_from)
+
+
+_UNREAD = PixelEncoding("", 0, 0), Spans(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def _read_with(reader: Reader, head: bytes, size: int, inflated_from: int = -1) -> tuple[Header, PixelEncoding, Spans]:
+    """Header, pixel encoding and spans; only the header of a deflated instance, which has to be read inflated."""
 
     def fetch(offset: int, length: int) -> bytes:
-        inside = offset + length - len(head)
-        return head[offset : offset + length] if inside <= 0 else read_range(url, offset, length)
+        return head[offset : offset + length] if offset + length <= len(head) else reader.read(offset, length)
 
-    header = parse_header(head, fetch, size)
+    header = parse_header(head, fetch, size, inflated_from=inflated_from)
     if header.inflate_from >= 0:
-        start = header.inflate_from
-        url, size = inflate_of(url, start), -1
-        head = read_range(url, 0, HEAD_LENGTH)
-        header = parse_header(head, fetch, size, inflated_from=start)
+        return header, *_UNREAD
     encoding = pixel_encoding(header)
-    return url, size, header, encoding, frame_spans(header, encoding, fetch, size)
+    return header, encoding, frame_spans(header, encoding, fetch, size)
 
 
 def _to_table(gathered: _Gathered) -> FrameTable:

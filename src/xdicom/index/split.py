@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xdicom.headers.segments import parse_segments
+from xdicom.headers.values import RawValue
 from xdicom.index.records import Records
+from xdicom.model.columns import distinct_rows
 from xdicom.model.plane import slice_normals, unit
 
 ORIENTATION_TOLERANCE = 1e-3
@@ -32,7 +35,7 @@ class Key:
 def split(records: Records) -> list[Records]:
     """Parts of a series that may each become an array, in order of first occurrence, with the reasons of the split.
 
-    The keys, in this order: SOP Class, Series Number, study and patient position, pixel encoding, frame of reference,
+    The keys, in this order: SOP Class, segments described, Series Number, study and patient position, pixel encoding, frame of reference,
     orientation, pixel spacing, image kind (values 3 and on of Image Type or Frame Type, complex component), stack.
     """
     parts = [records]
@@ -101,6 +104,13 @@ def _describe(*names: str) -> Callable[[Records], str]:
     return text
 
 
+def _describe_segments(records: Records) -> str:
+    column = records.column("segment_sequence")
+    value = column.first() if column is not None else None
+    segments = parse_segments(value) if isinstance(value, RawValue) else []
+    return ", ".join(segment.label or str(segment.number) for segment in segments) or "none"
+
+
 def _encoding_labels(records: Records) -> np.ndarray:
     table = records.frames.instances
     forms: dict[tuple[object, ...], int] = {}
@@ -150,17 +160,17 @@ def _spacing_labels(records: Records) -> np.ndarray:
 
 def image_kind(records: Records) -> np.ndarray:
     """What each record is an image of: the tokens behind the second of its Frame Type or Image Type, and its complex part."""
-    own, kinds = records.texts("frame_type"), records.texts("image_type")
-    tokens = np.where(own != "", own, kinds)
-    component = records.texts("complex_image_component")
-    ge, philips = records.numbers("ge_complex_image_kind"), records.texts("philips_complex_image_kind")
-    parts = {}
-    result = np.empty(len(records), object)
-    for i, key in enumerate(zip(tokens, component, np.nan_to_num(ge, nan=-1).tolist(), philips, strict=True)):
-        if key not in parts:
-            parts[key] = "\\".join([*str(key[0]).split("\\")[2:], *(str(extra) for extra in (key[1], key[3]) if extra), *_ge_part(key[2])])
-        result[i] = parts[key]
-    return result
+    names = ("frame_type", "image_type", "complex_image_component", "philips_complex_image_kind")
+    columns = [column if (column := records.column(name)) is not None and column.kind == "text" else None for name in names]
+    ge = np.nan_to_num(records.numbers("ge_complex_image_kind"), nan=-1)
+    codes = [column.codes if column is not None else np.full(len(records), -1) for column in columns]
+    rows, place = distinct_rows(np.column_stack([*codes, ge]).astype(np.float64))
+    kinds = np.empty(len(rows), object)
+    for i, row in enumerate(rows.tolist()):
+        texts = [str(column.values[int(code)]) if column is not None and code >= 0 else "" for column, code in zip(columns, row, strict=False)]
+        own, stated, component, philips = texts
+        kinds[i] = "\\".join([*(own or stated).split("\\")[2:], *(extra for extra in (component, philips) if extra), *_ge_part(row[-1])])
+    return kinds[place]
 
 
 def _ge_part(code: float) -> list[str]:
@@ -168,13 +178,13 @@ def _ge_part(code: float) -> list[str]:
 
 
 def _kind_labels(records: Records) -> np.ndarray:
-    kinds = image_kind(records)
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds], np.int64)
+    return np.fromiter((numbers.setdefault(kind, len(numbers)) for kind in image_kind(records).tolist()), np.int64, len(records))
 
 
 KEYS: tuple[Key, ...] = (
     Key("SOP class", _codes("sop_class_uid"), _describe("sop_class_uid")),
+    Key("segments", _codes("segment_sequence"), _describe_segments),
     Key("series number", _codes("series_number"), _describe("series_number")),
     Key("study", _codes("study_instance_uid", "patient_position"), _describe("patient_position")),
     Key("pixel encoding", _encoding_labels, _describe_encoding),

@@ -28,11 +28,12 @@ def cut_tiles(records: Records) -> tuple[list[Records], list[str]]:
         counts = records.numbers("siemens_mosaic_images" if kind == "mosaic" else "uih_grid_slices")
         for count in np.unique(counts[of_kind & np.isfinite(counts)]):
             chosen = np.flatnonzero(of_kind & (counts == count))
-            for shape in {_frame_shape(records, row) for row in chosen}:
-                rows = chosen[[_frame_shape(records, row) == shape for row in chosen]]
+            shapes = [_frame_shape(records, row) for row in chosen.tolist()]
+            for shape in dict.fromkeys(shapes):
+                rows = chosen[[each == shape for each in shapes]]
                 tile_rows, tile_columns = grid(int(count))
                 piece = records.take(rows)
-                reason = _can_cut(piece, shape, tile_rows, tile_columns, kind)
+                reason = _can_cut(piece, int(count), shape, tile_rows, tile_columns, kind)
                 if reason:
                     notes.append(f"{len(rows)} frames marked as {kind} are left whole: {reason}")
                     whole[rows] = True
@@ -68,7 +69,7 @@ def _uih_grid(count: int) -> tuple[int, int]:
     return -(-count // columns), columns
 
 
-def _can_cut(records: Records, shape: tuple[int, int], tile_rows: int, tile_columns: int, kind: str) -> str:
+def _can_cut(records: Records, count: int, shape: tuple[int, int], tile_rows: int, tile_columns: int, kind: str) -> str:
     if shape[0] % tile_rows or shape[1] % tile_columns:
         return f"{shape[0]} x {shape[1]} pixels are not a whole number of {tile_rows} x {tile_columns} tiles"
     if kind == "mosaic":
@@ -77,7 +78,7 @@ def _can_cut(records: Records, shape: tuple[int, int], tile_rows: int, tile_colu
                 return f"{name} is not stated"
         if np.isnan(records.numbers("spacing_between_slices")).any():
             return "Spacing Between Slices is not stated"
-    elif any(_raw_items(records, i) is None for i in range(len(records))):
+    elif any(_raw_items(records, i, count) is None for i in range(len(records))):
         return "no element states the positions of the tiles"
     return ""
 
@@ -117,20 +118,22 @@ def _cut_mosaics(records: Records, count: int, shape: tuple[int, int], grid: tup
     return planes
 
 
-def _raw_items(records: Records, row: int) -> list[dict[int, RawValue]] | None:
+def _raw_items(records: Records, row: int, count: int) -> list[dict[int, RawValue]] | None:
+    """Items of the first `count` tiles, or None where not all of them state a position."""
     column = records.column("uih_grid_slice_sequence")
     if column is None or column.kind != "raw" or column.codes[row] < 0:
         return None
-    items = column.values[column.codes[row]].items()
+    items = column.values[column.codes[row]].items()[:count]
     needed = TAGS["ImagePositionPatient"]
-    return items if items and all(needed in item and len(item[needed].numbers()) == 3 for item in items) else None
+    return items if len(items) == count and all(needed in item and len(item[needed].numbers()) == 3 for item in items) else None
 
 
-def _cut_uih(records: Records, count: int, shape: tuple[int, int], grid: tuple[int, int]) -> Records:
+def _cut_uih(records: Records, count: int, _shape: tuple[int, int], grid: tuple[int, int]) -> Records:
     """UIH grids as planes: each tile's position is stated (the stated normal may point the other way)."""
-    positions, times = [], []
+    positions: list[tuple[int | float, ...]] = []
+    times: list[str] = []
     for row in range(len(records)):
-        items = (_raw_items(records, row) or [])[:count]
+        items = _raw_items(records, row, count) or []
         positions.extend(item[TAGS["ImagePositionPatient"]].numbers() for item in items)
         times.extend(item[TAGS["AcquisitionDateTime"]].text() if TAGS["AcquisitionDateTime"] in item else "" for item in items)
     planes = _repeat(records, count, grid)

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xdicom.labeled.attributes import header_attributes, parameter_coordinates, table_attributes
 from xdicom.labeled.coords import header_coordinates
+from xdicom.labeled.segments import segment_attributes
 from xdicom.lazy.cells import Array
 from xdicom.model.grid import FrameGrid
 
@@ -56,4 +57,4 @@ def describe(grid: FrameGrid) -> tuple[dict[str, Any], dict[str, object]]:
     coords |= parameter_coordinates(grid)
     tables, table_coords = table_attributes(grid)
     coords |= table_coords
-    return coords, {**header_attributes(grid), **tables}
+    return coords, {**header_attributes(grid), **segment_attributes(grid), **tables}

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from xdicom.labeled.segments import segment_coordinates
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid
 
@@ -80,34 +81,49 @@ LABELS: tuple[Label, ...] = (
 """Header values that are carried along, when they vary inside the array."""
 
 
-def function_of(codes: np.ndarray) -> tuple[int, ...]:
-    """Smallest set of axes of which `codes` is a function; cells of -1 that stand alone count as a value too."""
+def function_of(codes: np.ndarray, is_missing: np.ndarray | None = None) -> tuple[int, ...]:
+    """Smallest set of axes of which `codes` is a function; a cell without a value has one too, unless it `is_missing`."""
     for size in range(codes.ndim + 1):
         for axes in combinations(range(codes.ndim), size):
-            first = codes[tuple(slice(None) if axis in axes else slice(0, 1) for axis in range(codes.ndim))]
-            if (codes == first).all():
+            equal = codes == _along(codes, axes, is_missing)
+            if (equal if is_missing is None else equal | is_missing).all():
                 return axes
     return tuple(range(codes.ndim))
 
 
-def place_values(codes: np.ndarray, dims: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Dimensions of which `codes` is a function, and the codes along them."""
-    axes = function_of(codes)
-    return tuple(dims[axis] for axis in axes), codes[tuple(slice(None) if axis in axes else 0 for axis in range(codes.ndim))]
+def _along(codes: np.ndarray, axes: tuple[int, ...], is_missing: np.ndarray | None) -> np.ndarray:
+    """Codes along `axes`, of length 1 along all others: the first, or any that is not missing."""
+    if is_missing is None:
+        return codes[tuple(slice(None) if axis in axes else slice(0, 1) for axis in range(codes.ndim))]
+    others = tuple(axis for axis in range(codes.ndim) if axis not in axes)
+    lowest = int(codes.min()) - 1
+    known = np.where(is_missing, lowest, codes).max(axis=others, keepdims=True)
+    return np.where(known == lowest, -1, known).astype(codes.dtype)
+
+
+def place_values(codes: np.ndarray, dims: tuple[str, ...], is_missing: np.ndarray | None = None) -> tuple[tuple[str, ...], np.ndarray]:
+    """Dimensions of which `codes` is a function, and the codes along them; cells that are missing have whatever fits."""
+    axes = function_of(codes, is_missing)
+    along = _along(codes, axes, is_missing)
+    return tuple(dims[axis] for axis in axes), along[tuple(slice(None) if axis in axes else 0 for axis in range(codes.ndim))]
 
 
 def header_coordinates(grid: FrameGrid) -> dict[str, Coordinate]:
     """Coordinates of all header values that vary inside the array."""
     dims = tuple(axis.name for axis in grid.axes)
+    missing = grid.rows < 0
+    is_missing = missing if missing.any() else None
     found: dict[str, Coordinate] = {}
     for label in LABELS:
+        if label.name == "referenced_segment_number" and "segment" in dims:
+            continue
         column = grid.column(label.column)
         if column is None or label.name in dims or (column.is_constant and label.name != "z"):
             continue
-        places, codes = place_values(column.codes.reshape(grid.rows.shape), dims)
+        places, codes = place_values(column.codes.reshape(grid.rows.shape), dims, is_missing)
         if places or label.name == "z":
             found.update(_coordinate(label, column, places, codes))
-    found |= _frame_coordinates(grid, dims) | _clock_coordinates(grid, dims) | _diffusion_coordinates(grid, dims)
+    found |= _frame_coordinates(grid, dims) | _clock_coordinates(grid, dims) | _diffusion_coordinates(grid, dims) | segment_coordinates(grid)
     return {name: coordinate for name, coordinate in found.items() if name not in dims}
 
 

@@ -65,16 +65,15 @@ def regular_z(array: xr.DataArray, fill_value: float) -> xr.DataArray:
     even = np.linspace(z[0], z[-1], count)
     source = np.full(count, len(z), np.int64)
     source[place] = np.arange(len(z))
-    coords = {name: _fill(name, coord.variable, source) for name, coord in array.coords.items() if name != "z" and "z" in coord.dims}
-    data = _take(array.variable, xr.full_like(array.variable.isel(z=slice(0, 1)), value), source)
+    result = take_or_fill(array, "z", source, value).assign_coords(z=("z", even, array["z"].attrs))
     attrs = {name: kept for name, kept in array.attrs.items() if name not in _GAP_ATTRS}
     filled = even[np.setdiff1d(np.arange(count), place)]
     attrs |= {"is_regular": True, "spacing_between_slices": float(abs(even[1] - even[0])), FILLED: filled.tolist()}
     affine = _affine(array, count)
     if affine is not None:
         attrs["affine"] = affine
-    kept = {name: coord for name, coord in array.coords.items() if "z" not in coord.dims}
-    return xr.DataArray(data, coords={**kept, "z": ("z", even, array["z"].attrs), **coords}, dims=array.dims, name=array.name, attrs=attrs)
+    result.attrs = attrs
+    return result
 
 
 def _as_value(array: xr.DataArray, fill_value: float) -> np.generic:
@@ -109,21 +108,32 @@ def _places(z: np.ndarray) -> np.ndarray:
     )
 
 
-def _take(variable: xr.Variable, filler: xr.Variable, source: np.ndarray) -> xr.Variable:
-    """Slices of `variable` in the order `source`, and `filler` where that is the number behind its last one."""
-    return xr.Variable.concat([variable, filler], dim="z").isel(z=source)
+def take_or_fill(array: xr.DataArray, dim: str, source: np.ndarray, value: np.generic) -> xr.DataArray:
+    """Steps of `array` along `dim` in the order `source`, `value` where that is the number behind the last one.
+
+    Coordinates along `dim` have no value there: numbers are NaN (whole numbers become float64), texts are empty, and
+    `frame_number` is 0. The index of `dim` is left out.
+    """
+    data = _take(array.variable, xr.full_like(array.variable.isel({dim: slice(0, 1)}), value), dim, source)
+    kept = {name: coord for name, coord in array.coords.items() if dim not in coord.dims}
+    filled = {name: _fill(name, coord.variable, dim, source) for name, coord in array.coords.items() if name != dim and dim in coord.dims}
+    return xr.DataArray(data, coords={**kept, **filled}, dims=array.dims, name=array.name, attrs=array.attrs)
 
 
-def _fill(name: object, variable: xr.Variable, source: np.ndarray) -> xr.Variable:
+def _take(variable: xr.Variable, filler: xr.Variable, dim: str, source: np.ndarray) -> xr.Variable:
+    return xr.Variable.concat([variable, filler], dim=dim).isel({dim: source})
+
+
+def _fill(name: object, variable: xr.Variable, dim: str, source: np.ndarray) -> xr.Variable:
     kind = variable.dtype.kind
     if kind in "iu" and name != "frame_number":
         variable = variable.astype(np.float64)
     empty: object = 0 if name == "frame_number" else "" if kind in "UO" else np.nan
     if kind in "mM":
         empty = np.array("NaT", variable.dtype)
-    filler = variable.isel(z=slice(0, 1)).copy(deep=True)
+    filler = variable.isel({dim: slice(0, 1)}).copy(deep=True)
     filler = filler.copy(data=np.full(filler.shape, empty, dtype=variable.dtype))
-    return _take(variable, filler, source)
+    return _take(variable, filler, dim, source)
 
 
 def _affine(array: xr.DataArray, count: int) -> list[list[float]] | None:

@@ -100,7 +100,7 @@ class GridCells:
         else:
             used, cell = np.unique(flat, return_inverse=True)
             cell = cell.reshape(-1).astype(np.int32)
-            if used[0] < 0:
+            if len(used) and used[0] < 0:
                 used, cell = used[1:], cell - 1
             refs = self.refs.take(used)
         tile = None if self.tiles is None else _outer(self.tiles.tile, key).reshape(-1)
@@ -140,9 +140,12 @@ def _read_block(block: FrameBlock) -> np.ndarray:
         missing = block.cell < 0
         if missing.any():
             out[missing] = 0
+        filled = np.flatnonzero(~missing)
         target = np.empty(len(refs), np.int64)
-        target[block.cell[~missing]] = np.flatnonzero(~missing)
+        target[block.cell[filled]] = filled
         _read_into_places(refs, out, target)
+        if len(filled) > len(refs):  # a selection may ask for one frame several times
+            out[filled] = out[target[block.cell[filled]]]
         return out.reshape(block.shape)
     rows, columns = plane_shape[:2]
     # One frame after the other: a block of tiles needs room for itself and one whole frame.

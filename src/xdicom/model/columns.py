@@ -41,12 +41,16 @@ class Column:
     def take(self, rows: np.ndarray) -> Column:
         """The column for the frames `rows`, with only the values that they use."""
         codes = self.codes[rows]
-        used, inverse = np.unique(codes, return_inverse=True)
-        if len(used) and used[0] < 0:
-            used, inverse = used[1:], inverse - 1
-        if len(used) == len(self.values):
+        # Marking what is used takes one pass; sorting the codes would take many.
+        is_used = np.zeros(len(self.values) + 1, bool)
+        is_used[codes] = True  # the code -1, of frames without a value, marks the place behind the last value
+        is_used = is_used[:-1]
+        if is_used.all():
             return Column(self.kind, self.values, codes)
-        return Column(self.kind, self.values[used], inverse.reshape(codes.shape).astype(smallest_codes(len(used))))
+        used = np.flatnonzero(is_used)
+        renumbered = np.full(len(self.values) + 1, -1, smallest_codes(len(used)))
+        renumbered[used] = np.arange(len(used))
+        return Column(self.kind, self.values[used], renumbered[codes])
 
     def numbers(self) -> np.ndarray:
         """Numbers of each frame as float64, NaN where there is none; shape `(frames, multiplicity)`."""

@@ -131,12 +131,13 @@ class FrameTable:
         used, instance = np.unique(self.instance[rows], return_inverse=True)
         old = self.instances
         if len(used) != len(old):
+            kinds, encoding = np.unique(old.encoding[used], return_inverse=True)
             old = InstanceTable(
-                urls=tuple(old.urls[i] for i in used),
+                urls=tuple(old.urls[i] for i in used.tolist()),
                 sizes=old.sizes[used],
-                stamps=tuple(old.stamps[i] for i in used),
-                encodings=old.encodings,
-                encoding=old.encoding[used],
+                stamps=tuple(old.stamps[i] for i in used.tolist()),
+                encodings=tuple(old.encodings[i] for i in kinds.tolist()),
+                encoding=encoding.reshape(-1).astype(np.int16),
                 columns={name: column.take(used) for name, column in old.columns.items()},
             )
         return FrameTable(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import imagecodecs
 import numpy as np
 
 from xdicom.errors import MissingDependencyError, UnsupportedEncodingError
-from xdicom.model.encoding import NATIVE_SYNTAXES, PIXEL_DATA, PixelEncoding
+from xdicom.model.encoding import PIXEL_DATA, PixelEncoding
 from xdicom.pixels.syntaxes import NAMES
 
 SHORT_NAMES: dict[str, str] = {
@@ -106,6 +107,8 @@ def check_writable(encoding: PixelEncoding, loss: float | None = None) -> None:
     elif loss is None or not encoder.largest_loss[0] <= loss <= encoder.largest_loss[1]:
         low, high = encoder.largest_loss
         raise ValueError(f"{name} is lossy: say loss= from {low:g} to {high:g}, or choose a lossless transfer syntax")
+    if encoding.photometric_interpretation.startswith("YBR_PARTIAL"):
+        raise UnsupportedEncodingError(f"{encoding.photometric_interpretation} is not written: write the colors that to_rgb() makes")
     if encoder is None:
         transfer_syntax_of(uid)
         return
@@ -120,7 +123,8 @@ def check_writable(encoding: PixelEncoding, loss: float | None = None) -> None:
     if encoding.samples_per_pixel not in (1, 3):
         raise UnsupportedEncodingError(f"{encoding.samples_per_pixel} samples per pixel are not written in {name}: 1 and 3 are")
     if not getattr(imagecodecs, encoder.codec.upper()).available:
-        raise MissingDependencyError(f"{name} needs the codec {encoder.codec}, which this build of imagecodecs lacks: pip install --upgrade imagecodecs")
+        missing = f"{name} needs the codec {encoder.codec}, which imagecodecs was built without"
+        raise MissingDependencyError(f"{missing}: pip install --upgrade imagecodecs")
 
 
 def written_encoding(encoding: PixelEncoding) -> PixelEncoding:
@@ -128,13 +132,14 @@ def written_encoding(encoding: PixelEncoding) -> PixelEncoding:
 
     Examples
     --------
-    >>> written_encoding(PixelEncoding("1.2.840.10008.1.2.4.90", 8, 8, 3, 8, 8, 7, photometric_interpretation="RGB")).photometric_interpretation
+    >>> encoding = PixelEncoding("1.2.840.10008.1.2.4.90", 8, 8, 3, 8, 8, 7, photometric_interpretation="RGB")
+    >>> written_encoding(encoding).photometric_interpretation
     'YBR_RCT'
     """
     photometric = encoding.photometric_interpretation
     encoder = ENCODERS.get(encoding.transfer_syntax_uid)
-    if photometric in ("YBR_FULL_422", "YBR_PARTIAL_422"):
-        photometric = "YBR_FULL" if photometric == "YBR_FULL_422" else photometric
+    if photometric == "YBR_FULL_422":
+        photometric = "YBR_FULL"
     if photometric in ("YBR_RCT", "YBR_ICT", "XYB"):
         photometric = "RGB"
     if photometric == "RGB" and encoder is not None and encoder.transforms_color:
@@ -143,7 +148,7 @@ def written_encoding(encoding: PixelEncoding) -> PixelEncoding:
 
 
 def encode_frame(frame: np.ndarray, encoding: PixelEncoding, loss: float | None = None) -> bytes:
-    """Stream of one frame, as the fragments of encapsulated pixel data hold it; not padded.
+    r"""Stream of one frame, as the fragments of encapsulated pixel data hold it; not padded.
 
     Parameters
     ----------
@@ -163,28 +168,34 @@ def encode_frame(frame: np.ndarray, encoding: PixelEncoding, loss: float | None 
     --------
     >>> encoding = PixelEncoding("1.2.840.10008.1.2.5", rows=2, columns=4, bits_allocated=8, bits_stored=8, high_bit=7)
     >>> encode_frame(np.full((2, 4), 7, np.uint8), encoding)[64:]
-    b'\\xfd\\x07\\xfd\\x07'
+    b'\xfd\x07\xfd\x07'
     """
     encoder = ENCODERS.get(encoding.transfer_syntax_uid)
     if encoder is None:
-        raise UnsupportedEncodingError(f"transfer syntax {NAMES.get(encoding.transfer_syntax_uid, encoding.transfer_syntax_uid)} has no encoder")
+        raise UnsupportedEncodingError(f"transfer syntax {encoding.transfer_syntax_uid} has no encoder")
     return encoder.encode(np.ascontiguousarray(frame), encoding, 0.0 if loss is None else loss)
 
 
 def _unsigned(frame: np.ndarray, encoding: PixelEncoding) -> np.ndarray:
     """The bits of each sample, for codecs that know no sign."""
-    cells = frame.view(f"u{frame.dtype.itemsize}")
+    cells: np.ndarray = frame.view(f"u{frame.dtype.itemsize}")
     if encoding.bits_stored == 8 * frame.dtype.itemsize or not encoding.is_signed:
         return cells
-    return np.bitwise_and(cells, (1 << encoding.bits_stored) - 1).astype(cells.dtype, copy=False)
+    low: np.ndarray = np.bitwise_and(cells, (1 << encoding.bits_stored) - 1)
+    return low
+
+
+def _precision(encoding: PixelEncoding) -> int:
+    """Bits of a sample for codecs that have one precision for bytes and others for words."""
+    bits = encoding.bits_stored
+    return bits if encoding.bits_allocated - 8 < bits != 1 else encoding.bits_allocated
 
 
 def encode_rle(frame: np.ndarray, encoding: PixelEncoding, _: float) -> bytes:
     """RLE: a segment for each byte of each sample, the most significant first, rows by themselves (PS3.5 Annex G)."""
     samples = frame.reshape(encoding.rows, encoding.columns, encoding.samples_per_pixel)
-    if samples.shape[2] * samples.dtype.itemsize > _MOST_RLE_SEGMENTS:
-        raise UnsupportedEncodingError(f"RLE holds {_MOST_RLE_SEGMENTS} bytes of a pixel, these have {samples.shape[2] * samples.dtype.itemsize}")
-    cells = samples.astype(samples.dtype.newbyteorder(">"), copy=False).view(np.uint8).reshape(*samples.shape, samples.dtype.itemsize)
+    big = np.ascontiguousarray(samples, samples.dtype.newbyteorder(">"))
+    cells = big.view(np.uint8).reshape(*samples.shape, samples.dtype.itemsize)
     planes = np.ascontiguousarray(np.moveaxis(cells, (2, 3), (0, 1))).reshape(-1, encoding.rows, encoding.columns)
     segments = [bytes(imagecodecs.packbits_encode(plane, axis=-1)) for plane in planes]
     segments = [segment + b"\0" * (len(segment) % 2) for segment in segments]
@@ -201,9 +212,8 @@ def encode_deflated(frame: np.ndarray, _encoding: PixelEncoding, _: float) -> by
 def encode_jpeg_lossless(frame: np.ndarray, encoding: PixelEncoding, _: float) -> bytes:
     """JPEG Lossless, Process 14, Selection Value 1 (PS3.5 A.4.1)."""
     values = _unsigned(frame, encoding)
-    precision = encoding.bits_stored if encoding.bits_stored > values.dtype.itemsize * 8 - 8 and encoding.bits_stored > 1 else 8 * values.dtype.itemsize
     space = None if values.ndim == 2 else "RGB"  # one name twice: nothing is converted, whatever the samples are
-    options = {"lossless": True, "predictor": 1, "bitspersample": precision}
+    options: dict[str, Any] = {"lossless": True, "predictor": 1, "bitspersample": _precision(encoding)}
     return bytes(imagecodecs.jpeg8_encode(values, colorspace=space, outcolorspace=space, **options))
 
 
@@ -224,8 +234,8 @@ def encode_jpeg_ls(frame: np.ndarray, encoding: PixelEncoding, loss: float) -> b
 def encode_jpeg_2000(frame: np.ndarray, encoding: PixelEncoding, loss: float) -> bytes:
     """JPEG 2000, reversible where `loss` is 0 (PS3.5 A.4.4)."""
     has_transform = encoding.photometric_interpretation in ("YBR_RCT", "YBR_ICT")
-    options = {"codecformat": "j2k", "bitspersample": encoding.bits_stored, "reversible": loss == 0, "mct": has_transform, "numthreads": 1}
-    return bytes(imagecodecs.jpeg2k_encode(frame, loss or None, **options))
+    options: dict[str, Any] = {"codecformat": "j2k", "bitspersample": encoding.bits_stored, "mct": has_transform, "numthreads": 1}
+    return bytes(imagecodecs.jpeg2k_encode(frame, int(loss) or None, reversible=loss == 0, **options))
 
 
 def encode_htj2k(frame: np.ndarray, encoding: PixelEncoding, _: float) -> bytes:
@@ -235,7 +245,7 @@ def encode_htj2k(frame: np.ndarray, encoding: PixelEncoding, _: float) -> bytes:
 
 def encode_jpeg_xl(frame: np.ndarray, encoding: PixelEncoding, _: float) -> bytes:
     """JPEG XL, lossless (PS3.5 A.4.9)."""
-    return bytes(imagecodecs.jpegxl_encode(frame, lossless=True, bitspersample=encoding.bits_stored, numthreads=1))
+    return bytes(imagecodecs.jpegxl_encode(frame, lossless=True, bitspersample=_precision(encoding), numthreads=1))
 
 
 _HTJ2K = Encoder(encode_htj2k, "htj2k", (8, 16), transforms_color=True)

@@ -103,8 +103,8 @@ def _check_coding_style(segment: bytes, components: int) -> None:
 def _open_end(data: Buffer, at: int) -> int:
     """Byte behind the last tile-part, where no end marker follows it, or 0; refuses a tile-part that is cut short (A.4)."""
     size = len(data)
-    while at + 12 <= size and data[at] == 0xFF and data[at + 1] == 0x90:
-        length = int.from_bytes(data[at + 6 : at + 10], "big")
+    while bytes(data[at : at + 2]) == b"\xff\x90":
+        length = int.from_bytes(data[at + 6 : at + 10], "big") if at + 12 <= size else size
         if length == 0:  # the last one, up to the end marker
             return 0 if _EOC in bytes(data[-_TAIL:]) or _EOC in bytes(data[at:]) else size
         if length < 14 or at + length > size:

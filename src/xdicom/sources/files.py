@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from xdicom.errors import SourceError
 from xdicom.sources.counters import LOCAL, count, count_local
 from xdicom.sources.faults import ChangedError, retried
 
@@ -33,6 +34,20 @@ def _preadv_by_seek(fd: int, buffers: Sequence[Any], offset: int) -> int:
 
 _pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _pread_by_seek)
 _preadv: Callable[[int, Sequence[Any], int], int] = getattr(os, "preadv", _preadv_by_seek)
+
+
+def open_local(path: str) -> int:
+    """Descriptor of a file, for a reader that closes it.
+
+    Raises
+    ------
+    SourceError
+        If it can't be opened.
+    """
+    descriptor = retried(lambda: os.open(path, _FLAGS), path)
+    if descriptor is None:
+        raise SourceError(f"{path} can't be opened")
+    return descriptor
 
 
 def read(path: str, offset: int, length: int, stamp: str = "") -> bytes:

@@ -1,0 +1,315 @@
+"""Data elements between a header that is read and one that is written, as bytes in Explicit VR Little Endian (PS3.5 7)."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from xdicom.errors import NotDicomError
+from xdicom.headers.dictionary import PUBLIC, TAGS
+from xdicom.headers.elements import LONG_VRS, PIXEL_REPRESENTATION, SHORT_VRS, Syntax, UncertainHeaderError, Window, walk
+from xdicom.headers.values import RawValue, decode_text
+from xdicom.model.encoding import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN
+
+Elements = dict[int, RawValue]
+"""Values of a data set or an item by tag; what has no VR yet gets one when it is written."""
+
+SPECIFIC_CHARACTER_SET = 0x00080005
+_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
+_SHORT_LIMIT = 0xFFFE
+_PREAMBLE = bytes(128) + b"DICM"
+IMPLEMENTATION_CLASS_UID = "2.25.183279405417932145609274151683409217745"
+"""Names xdicom as the writer of a file (PS3.7 D.3.3.2)."""
+
+
+class _All(Container[int]):
+    """Every tag."""
+
+    def __contains__(self, tag: object) -> bool:
+        return True
+
+
+def parse_header(data: bytes) -> Elements:
+    """Elements of a data set from the first byte of its file to any byte behind its last header element.
+
+    Raises
+    ------
+    NotDicomError
+        If it can't be read.
+    """
+    try:
+        start, syntax = _start_of(data)
+        found = walk(Window(data, lambda *_: b"", len(data)), start, syntax, _All())
+    except (UncertainHeaderError, struct.error):
+        return _parse_with_pydicom(data)
+    return {
+        tag: RawValue(vr.split(" ")[0], raw, syntax.is_implicit or "implicit" in vr or (vr == "SQ" and _lacks_vr(raw)))
+        for tag, (vr, raw) in found.values.items()
+        if tag >> 16 < 0x7FE0
+    }
+
+
+def _start_of(data: bytes) -> tuple[int, Syntax]:
+    """Where the data set begins, and how it is written.
+
+    Raises
+    ------
+    UncertainHeaderError
+        If the file lacks what a file begins with, or is written big endian.
+    """
+    if data[128:132] != b"DICM" or data[132:136] != b"\2\0\0\0":
+        raise UncertainHeaderError("no file meta information with a length")
+    start = 144 + struct.unpack_from("<I", data, 140)[0]
+    at, uid = 144, ""
+    while at + 8 <= start:
+        element, vr, length = struct.unpack_from("<H2sH", data, at + 2)
+        at += 8
+        if vr in LONG_VRS:
+            (length,) = struct.unpack_from("<I", data, at)
+            at += 4
+        if element == 0x0010:
+            uid = data[at : at + length].rstrip(b" \0").decode("latin_1")
+        at += length
+    is_explicit = data[start + 4 : start + 6] in SHORT_VRS or data[start + 4 : start + 6] in LONG_VRS
+    if uid == EXPLICIT_BIG_ENDIAN or not uid or is_explicit == (uid == IMPLICIT_LITTLE_ENDIAN):
+        raise UncertainHeaderError("not a plain little endian data set")
+    return start, Syntax(is_implicit=not is_explicit)
+
+
+def _lacks_vr(sequence: bytes) -> bool:
+    """Whether the elements in the items of a sequence are written without VR (a sequence that came as UN)."""
+    return len(sequence) >= 16 and sequence[12:14] not in SHORT_VRS and sequence[12:14] not in LONG_VRS and sequence[8:12] != b"\xfe\xff\x0d\xe0"
+
+
+def _parse_with_pydicom(data: bytes) -> Elements:
+    """The same by pydicom, for headers that are written otherwise."""
+    from pydicom import dcmread, dcmwrite  # noqa: PLC0415 - half a second, and few files need it
+
+    try:
+        dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+        for _ in dataset.iterall():  # what was not looked at would be written as it lay there
+            pass
+        if hasattr(dataset, "file_meta"):
+            dataset.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
+        buffer = io.BytesIO()
+        dcmwrite(buffer, dataset, implicit_vr=False, little_endian=True, enforce_file_format=False)
+        raw = buffer.getvalue()
+        start = 0
+        if raw[128:132] == b"DICM":
+            start = 144 + struct.unpack_from("<I", raw, 140)[0]
+        found = walk(Window(raw, lambda *_: b"", len(raw)), start, Syntax(is_implicit=False), _All())
+    except Exception as error:
+        raise NotDicomError(f"the header can't be read ({type(error).__name__}: {error})") from error
+    return {tag: RawValue(vr.split(" ")[0], value, "implicit" in vr) for tag, (vr, value) in found.values.items() if 0x0002 < tag >> 16 < 0x7FE0}
+
+
+def tag_and_vr(keyword: str) -> tuple[int, str]:
+    """Tag and VR of an element by its keyword (PS3.6 6).
+
+    Raises
+    ------
+    ValueError
+        If there is no such element.
+    """
+    if keyword in TAGS:
+        tag = TAGS[keyword]
+        if tag in PUBLIC:
+            return tag, PUBLIC[tag][0]
+    from pydicom.datadict import dictionary_VR, tag_for_keyword  # noqa: PLC0415 - only for elements that are never read
+
+    number = tag_for_keyword(keyword)
+    if number is None:
+        raise ValueError(f"there is no data element {keyword!r}: elements go by the keywords of PS3.6, such as 'SeriesDescription'")
+    return number, dictionary_VR(number).replace(" or ", "|")
+
+
+def set_element(elements: Elements, keyword: str, value: Any, *, vr: str | None = None) -> None:
+    """Put a value into `elements`; None removes it, an empty one stays as an empty element.
+
+    Parameters
+    ----------
+    elements
+        Data set or item, changed in place.
+    keyword
+        Keyword of the element.
+    value
+        A number, a text, several of them, or for a sequence items that are mappings by keyword or `Elements`.
+    vr
+        The one that holds, where there are several.
+    """
+    tag, known = tag_and_vr(keyword)
+    if value is None:
+        elements.pop(tag, None)
+        return
+    elements[tag] = make_value(vr or known, value)
+
+
+def make_value(vr: str, value: Any) -> RawValue:
+    """A value as the bytes of its VR (PS3.5 6.2)."""
+    if "|" in vr:
+        vr = "OW" if isinstance(value, bytes) else "SS" if vr.startswith("US|SS") and np.min(value) < 0 else "US"
+    if isinstance(value, bytes):
+        return RawValue(vr, value)
+    if vr == "SQ":
+        return RawValue("SQ", b"".join(_item(item) for item in value))
+    parts = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
+    if vr in _FORMATS:
+        return RawValue(vr, struct.pack(f"<{len(parts)}{_FORMATS[vr]}", *(part if vr in ("FL", "FD") else int(part) for part in parts)))
+    if vr == "AT":
+        return RawValue(vr, b"".join(struct.pack("<HH", part >> 16, part & 0xFFFF) for part in parts))
+    texts = [decimal_string(part) if vr == "DS" else str(int(part)) if vr == "IS" else str(part) for part in parts if part != ""]
+    return RawValue(vr, "\\".join(texts).encode("utf-8"))
+
+
+def decimal_string(number: Any) -> str:
+    """A number in at most 16 characters, as near as they allow (PS3.5 6.2).
+
+    Examples
+    --------
+    >>> decimal_string(1 / 3), decimal_string(-2.0), decimal_string(1e-9 / 7)
+    ('0.33333333333333', '-2', '1.428571429e-10')
+    """
+    if isinstance(number, str):
+        return number
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{value} can't be written as a decimal string")
+    text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    for digits in range(16, 0, -1):
+        if len(text) <= 16:
+            break
+        text = f"{value:.{digits}g}"
+    return text
+
+
+def is_near(elements: Elements, keyword: str, value: Any, tolerance: float = 1e-6) -> bool:
+    """Whether an element holds the number or numbers `value` already, within `tolerance` (absolute and relative)."""
+    tag, _ = tag_and_vr(keyword)
+    if tag not in elements:
+        return False
+    there = np.asarray(elements[tag].numbers(), float)
+    wanted = np.atleast_1d(np.asarray(value, float))
+    return there.shape == wanted.shape and bool(np.allclose(there, wanted, rtol=tolerance, atol=tolerance))
+
+
+def texts_of(elements: Elements, keyword: str) -> tuple[str, ...]:
+    """The parts of a text; none where the element is missing."""
+    tag, _ = tag_and_vr(keyword)
+    return elements[tag].texts() if tag in elements else ()
+
+
+def _item(item: Mapping[Any, Any]) -> bytes:
+    elements: Elements = {}
+    for key, value in item.items():
+        if isinstance(key, int):
+            elements[key] = value
+        else:
+            set_element(elements, key, value)
+    data = encode_elements(elements)
+    return struct.pack("<HHI", 0xFFFE, 0xE000, len(data)) + data
+
+
+def encode_elements(elements: Mapping[int, RawValue], creators: Mapping[int, str] | None = None, *, is_signed: bool | None = None) -> bytes:
+    """Elements as bytes in Explicit VR Little Endian, in the order of their tags; group lengths are left out."""
+    if is_signed is None:
+        is_signed = PIXEL_REPRESENTATION in elements and elements[PIXEL_REPRESENTATION].data[:1] == b"\1"
+    return b"".join(_element(tag, elements[tag], elements, is_signed) for tag in sorted(elements) if tag & 0xFFFF or tag >> 16 == 0)
+
+
+def _element(tag: int, value: RawValue, around: Mapping[int, RawValue], is_signed: bool) -> bytes:
+    vr, data = value.vr, value.data
+    if value.is_implicit:
+        vr = _vr_of(tag, value, around, is_signed)
+        if vr == "SQ":
+            data = b"".join(_item_of(item, is_signed) for item in value.items())
+    if len(data) % 2:
+        data += b"\0" if vr in ("UI", "OB", "UN") else b" "
+    head = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
+    if vr.encode() in SHORT_VRS and len(data) > _SHORT_LIMIT:
+        vr = "UN"  # the length takes more than two bytes (PS3.5 6.2.2 note 3)
+    if vr.encode() in LONG_VRS:
+        return head + vr.encode() + b"\0\0" + struct.pack("<I", len(data)) + data
+    return head + vr.encode() + struct.pack("<H", len(data)) + data
+
+
+def _item_of(item: Mapping[int, RawValue], is_signed: bool) -> bytes:
+    data = encode_elements(item, is_signed=is_signed)
+    return struct.pack("<HHI", 0xFFFE, 0xE000, len(data)) + data
+
+
+def _vr_of(tag: int, value: RawValue, around: Mapping[int, RawValue], is_signed: bool) -> str:
+    """VR of an element that was written without one."""
+    if value.vr not in ("UN", ""):
+        return value.vr
+    if tag >> 16 & 1:
+        return _private_vr(tag, around)
+    from pydicom.datadict import dictionary_VR  # noqa: PLC0415 - the dictionary of all elements, for headers that have no VR
+
+    try:
+        vr = dictionary_VR(tag)
+    except KeyError:
+        return "UN"
+    if vr == "US or SS":
+        return "SS" if is_signed else "US"
+    return vr if len(vr) == 2 else "OW"
+
+
+def _private_vr(tag: int, around: Mapping[int, RawValue]) -> str:
+    """VR of a private element, where pydicom knows its creator's dictionary."""
+    if tag & 0xFFFF < 0x0100:
+        return "LO"
+    creator = around.get(tag >> 16 << 16 | (tag & 0xFFFF) >> 8)
+    if creator is None:
+        return "UN"
+    from pydicom.datadict import private_dictionary_VR  # noqa: PLC0415
+
+    try:
+        vr = private_dictionary_VR(tag, creator.data.decode("latin_1").strip(" \0"))
+    except KeyError:
+        return "UN"
+    return vr if len(vr) == 2 else "UN"
+
+
+def file_head(elements: Elements, transfer_syntax_uid: str) -> bytes:
+    """Preamble, file meta information and data set up to the pixel data (PS3.10 7.1)."""
+    meta: Elements = {
+        0x00020001: RawValue("OB", b"\0\1"),
+        0x00020002: elements[TAGS["SOPClassUID"]],
+        0x00020003: elements[TAGS["SOPInstanceUID"]],
+        0x00020010: RawValue("UI", transfer_syntax_uid.encode()),
+        0x00020012: RawValue("UI", IMPLEMENTATION_CLASS_UID.encode()),
+        0x00020013: RawValue("SH", b"XDICOM"),
+    }
+    group = encode_elements(meta)
+    length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(group))
+    return _PREAMBLE + length + group + encode_elements({tag: value for tag, value in elements.items() if tag >> 16 > 2})
+
+
+def add_text(elements: Elements, keyword: str, text: str) -> None:
+    """Put a text into `elements`; what is not ASCII makes all texts Unicode (PS3.3 C.12.1.1.2)."""
+    set_element(elements, keyword, text)
+    if text.isascii():
+        return
+    sets: Sequence[str] = texts_of(elements, "SpecificCharacterSet")
+    if list(sets) != ["ISO_IR 192"]:
+        tag, _ = tag_and_vr(keyword)
+        to_unicode(elements, sets, except_for=tag)
+        set_element(elements, "SpecificCharacterSet", "ISO_IR 192")
+
+
+def to_unicode(elements: Elements, character_sets: Sequence[str], *, except_for: int = 0) -> None:
+    """Texts of a data set, those in its sequences too, from `character_sets` to UTF-8."""
+    for tag, value in elements.items():
+        vr = _vr_of(tag, value, elements, is_signed=False) if value.is_implicit else value.vr
+        if vr == "SQ" and value.data:
+            items = value.items()
+            for item in items:
+                to_unicode(item, character_sets)
+            elements[tag] = RawValue("SQ", b"".join(_item_of(item, is_signed=False) for item in items))
+        elif tag != except_for and vr in ("LO", "LT", "PN", "SH", "ST", "UC", "UT") and not (value.data.isascii() and b"\x1b" not in value.data):
+            elements[tag] = RawValue(vr, decode_text(value.data, character_sets).encode("utf-8"), value.is_implicit)

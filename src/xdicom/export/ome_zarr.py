@@ -16,9 +16,9 @@ from xdicom.export.ome_metadata import VERSION, axis_scales, multiscales, omero,
 from xdicom.export.zarr_labels import portable
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
 from xdicom.export.zarr_store import Mode, StoreLike, open_target
-from xdicom.export.zarr_values import Form, Written, consolidate, in_blocks, progress_of, values_of, write_array, write_labels
+from xdicom.export.zarr_values import Form, Written, consolidate, cuts_of, progress_of, values_of, write_array, write_labels
 from xdicom.labeled.parameters import STORED
-from xdicom.lazy.blocks import Report, over_blocks
+from xdicom.lazy.blocks import Report, over_blocks, zeros_in_blocks
 
 
 class OmeZarrOptions(TypedDict, total=False):
@@ -161,7 +161,7 @@ def _write_level(
     encoding = {"chunks": chunk, "compressors": compressors_of(form.codecs, level.dtype, 3)}
     write_labels(group, level, encoding if shard is None else {**encoding, "shards": shard})
     target = values_of(group, str(level.name))
-    blocks = in_blocks(target, level)
+    blocks = zeros_in_blocks(cuts_of(target, level), level.dtype)
     numbers = list(np.ndindex(blocks.numblocks))
     write = partial(write_coarser_block, source=source, target=target, factors=tuple(step.get(dim, 1) for dim in dims), method=method)
     with progress_of(progress, f"writing {group.path}", len(numbers)) as report:

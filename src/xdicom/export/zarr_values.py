@@ -155,13 +155,18 @@ def write_values(
 
 def in_blocks(target: zarr.Array[Any], array: xr.DataArray, offset: tuple[int, ...] | None = None) -> Any:
     """Values of `array` as a dask array whose blocks are the shards of `target`, where it begins at `offset` in it."""
+    return array.variable.chunk(dict(zip(array.dims, cuts_of(target, array, offset), strict=True)), name=uuid4().hex).data
+
+
+def cuts_of(target: zarr.Array[Any], array: xr.DataArray, offset: tuple[int, ...] | None = None) -> tuple[tuple[int, ...], ...]:
+    """Lengths of the blocks of `array` that are shards of `target`, where it begins at `offset` in it."""
     dims = tuple(map(str, array.dims))
     step = target.shards or shard_shape(dims, array.shape, array.dtype, target.chunks, "auto") or target.chunks
-    cuts: dict[Any, tuple[int, ...]] = {}
-    for dim, size, length, start in zip(array.dims, array.shape, step, offset or (0,) * array.ndim, strict=True):
-        edges = [*range(start, start + size, 1)] if length == 1 else [start, *range((start // length + 1) * length, start + size, length)]
-        cuts[dim] = tuple(np.diff([*edges, start + size]).tolist()) if size else (0,)
-    return array.variable.chunk(cuts, name=uuid4().hex).data
+    cuts = []
+    for size, length, start in zip(array.shape, step, offset or (0,) * array.ndim, strict=True):
+        edges = [start, *range((start // length + 1) * length, start + size, length), start + size]
+        cuts.append(tuple(np.diff(edges).tolist()))
+    return tuple(cuts)
 
 
 def _write_block(block: np.ndarray, place: Place, *, target: zarr.Array[Any], offset: tuple[int, ...]) -> int:

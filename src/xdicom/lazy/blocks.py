@@ -70,6 +70,11 @@ def places_of(array: da.Array) -> list[Place]:
     return [tuple(slice(*edges[axis][i]) for axis, i in enumerate(block)) for block in np.ndindex(array.numblocks)]
 
 
+def zeros_in_blocks(chunks: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]) -> da.Array:
+    """Zeros, for functions over blocks that bring their values from elsewhere."""
+    return da.zeros(tuple(map(sum, chunks)), chunks=chunks, dtype=dtype)
+
+
 def _call(
     block: np.ndarray, *, function: Callable[[np.ndarray, Place], Any], starts: tuple[tuple[int, ...], ...], block_id: tuple[int, ...]
 ) -> Any:

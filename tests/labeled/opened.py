@@ -1,0 +1,26 @@
+"""Series of tiny files as labelled arrays, for tests that look at labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from index.arranged import only_grid
+from xdicom.labeled.build import label
+from xdicom.labeled.origins import remember
+from xdicom.lazy.frames import frames_to_dask
+
+
+def opened(*locations: Path) -> xr.DataArray:
+    """The one array that a series makes."""
+    grid = only_grid(*locations)
+    remember(grid.frames)
+    return label(frames_to_dask(grid), grid)
+
+
+def labels(array: xr.DataArray, name: str) -> list[object]:
+    """Values of a coordinate."""
+    found: list[object] = np.asarray(array[name].values).tolist()
+    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import numpy as np
 import xarray as xr
 
+from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
 from xdicom.export.zarr_store import StoreLike, ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
 from xdicom.labeled.color import to_rgb
 from xdicom.labeled.display import WindowChoice, to_display
@@ -76,7 +77,7 @@ class DicomAccessor:
         """Colors, with a dimension `sample`; see `labeled.color.to_rgb`."""
         return to_rgb(self._array, palette)
 
-    def to_real_world(self, name: str | int | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
+    def to_real_world(self, name: str | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
         """Real world values by one of the header's mappings; see `labeled.real_world.to_real_world`."""
         return to_real_world(self._array, name, dtype=dtype)
 
@@ -99,6 +100,10 @@ class DicomAccessor:
     def to_zarr(self, store: StoreLike, **options: Unpack[ZarrOptions]) -> Written:
         """Write the array and its labels to a Zarr store; options are those of `export.zarr_store.write_zarr`."""
         return write_zarr(self._array, store, **options)
+
+    def to_ome_zarr(self, store: StoreLike, **options: Unpack[OmeZarrOptions]) -> Written:
+        """Write the array as an OME-Zarr image; options are those of `export.ome_zarr.write_ome_zarr`."""
+        return write_ome_zarr(self._array, store, **options)
 
 
 @xr.register_datatree_accessor("dicom")

@@ -29,7 +29,7 @@ class DicomBackendEntrypoint(BackendEntrypoint):
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "series_uid", "stack", "storage_options")
     supports_groups = True
 
-    def open_dataset(  # type: ignore[override]
+    def open_dataset(
         self,
         filename_or_obj: Any,
         *,
@@ -42,7 +42,7 @@ class DicomBackendEntrypoint(BackendEntrypoint):
         grid = choose_grid(scan(filename_or_obj, storage_options=storage_options), series_uid, stack)
         return _drop(_to_dataset(grid), drop_variables)
 
-    def open_groups_as_dict(  # type: ignore[override]
+    def open_groups_as_dict(
         self,
         filename_or_obj: Any,
         *,
@@ -57,7 +57,7 @@ class DicomBackendEntrypoint(BackendEntrypoint):
             groups[path] = dataset.assign_attrs(attrs)
         return groups
 
-    def open_datatree(  # type: ignore[override]
+    def open_datatree(
         self,
         filename_or_obj: Any,
         *,

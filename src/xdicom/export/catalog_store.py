@@ -74,8 +74,8 @@ def write_catalog(catalog: Catalog, target: str | os.PathLike[str], *, storage_o
             _pack_values(packs, column)
     for dtype, arrays in packs.items():
         data = np.concatenate(arrays)
-        array = group.create_array(dtype, shape=data.shape, dtype=data.dtype, chunks=(max(1, min(len(data), _ONE_CHUNK)),))
-        array[:] = data
+        stored = group.create_array(dtype, shape=data.shape, dtype=data.dtype, chunks=(max(1, min(len(data), _ONE_CHUNK)),))
+        stored[:] = data
 
 
 def read_catalog(target: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> Catalog:
@@ -181,10 +181,11 @@ class _Unpacker:
         codes = self.next(entry["codes"])
         if entry["kind"] == "number":
             return Column("number", self.next(entry["values"]).reshape(-1, entry["width"]), codes)
-        parts = self.texts() if entry["kind"] == "text" else self.parts()
-        values = np.empty(len(parts), object)
+        parts: list[str] | list[RawValue]
         if entry["kind"] == "text":
-            values[:] = parts
+            parts = self.texts()
         else:
-            values[:] = [RawValue(vr, part, implicit, big) for part, (vr, implicit, big) in zip(parts, entry["forms"], strict=True)]
+            parts = [RawValue(vr, part, implicit, big) for part, (vr, implicit, big) in zip(self.parts(), entry["forms"], strict=True)]
+        values = np.empty(len(parts), object)
+        values[:] = parts
         return Column(entry["kind"], values, codes)

@@ -291,19 +291,14 @@ def file_head(elements: Elements, transfer_syntax_uid: str) -> bytes:
 
 
 def add_text(elements: Elements, keyword: str, text: str) -> None:
-    """Put a text into `elements`; what is not ASCII makes all texts Unicode (PS3.3 C.12.1.1.2)."""
+    """Put a text into `elements`; what is not ASCII makes them Unicode (PS3.3 C.12.1.1.2)."""
     set_element(elements, keyword, text)
-    if text.isascii():
-        return
-    sets: Sequence[str] = texts_of(elements, "SpecificCharacterSet")
-    if list(sets) != ["ISO_IR 192"]:
-        tag, _ = tag_and_vr(keyword)
-        to_unicode(elements, sets, except_for=tag)
+    if not text.isascii():
         set_element(elements, "SpecificCharacterSet", "ISO_IR 192")
 
 
-def to_unicode(elements: Elements, character_sets: Sequence[str], *, except_for: int = 0) -> None:
-    """Texts of a data set, those in its sequences too, from `character_sets` to UTF-8."""
+def to_unicode(elements: Elements, character_sets: Sequence[str]) -> None:
+    """Turn texts of a data set, those in its sequences too, from `character_sets` to UTF-8."""
     for tag, value in elements.items():
         vr = _vr_of(tag, value, elements, is_signed=False) if value.is_implicit else value.vr
         if vr == "SQ" and value.data:
@@ -311,5 +306,5 @@ def to_unicode(elements: Elements, character_sets: Sequence[str], *, except_for:
             for item in items:
                 to_unicode(item, character_sets)
             elements[tag] = RawValue("SQ", b"".join(_item_of(item, is_signed=False) for item in items))
-        elif tag != except_for and vr in ("LO", "LT", "PN", "SH", "ST", "UC", "UT") and not (value.data.isascii() and b"\x1b" not in value.data):
+        elif vr in ("LO", "LT", "PN", "SH", "ST", "UC", "UT") and not (value.data.isascii() and b"\x1b" not in value.data):
             elements[tag] = RawValue(vr, decode_text(value.data, character_sets).encode("utf-8"), value.is_implicit)

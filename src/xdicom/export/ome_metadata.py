@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 
 from xdicom.errors import InconsistentSeriesError
 from xdicom.labeled.geometry import affine_of, orientation_of
-from xdicom.labeled.parameters import STORED, possible_range, rescale_parameters
+from xdicom.labeled.parameters import MODALITY, STORED, possible_range, rescale_parameters
 
 VERSION = "0.5"
 ALIGNED = 0.9999
@@ -23,6 +23,8 @@ _DIRECTIONS = (
     ("inferior-to-superior", "superior-to-inferior"),
 )
 """RFC-4's words for growing and falling LPS coordinates."""
+_DIGITS = 9
+"""Digits behind the point [mm]: more are noise of the arithmetic."""
 _TIME_UNITS = {"s": "second", "ms": "millisecond", "us": "microsecond", "min": "minute", "h": "hour"}
 _COLORS = ("FF0000", "00FF00", "0000FF", "FFFFFF")
 
@@ -49,8 +51,11 @@ def to_ome_dims(array: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ValueError
-        If there are more dimensions, or no y and x.
+        If there are more dimensions, or no y and x, or colour samples are not red, green and blue.
     """
+    photometric = str(array.attrs.get("photometric_interpretation", ""))
+    if "sample" in array.dims and array.name == STORED and photometric.startswith("YBR"):
+        raise ValueError(f"channels of OME-Zarr are colours, and these samples are {photometric}: write .dicom.to_rgb()")
     missing = [dim for dim in ("y", "x") if dim not in array.dims]
     if missing:
         raise ValueError(f"OME-Zarr holds images of y and x; the dimensions are {', '.join(map(str, array.dims))}")
@@ -87,6 +92,16 @@ def axis_scales(array: xr.DataArray) -> list[AxisScale]:
     return axes
 
 
+def coarser_axes(axes: Sequence[AxisScale], step: Mapping[str, int], method: str) -> list[AxisScale]:
+    """Axes of the next level, of which a step is so many of this one's."""
+    coarse = []
+    for axis in axes:
+        factor = step.get(axis.name, 1)
+        shift = axis.scale * (factor - 1) / 2 if method == "mean" else 0.0
+        coarse.append(replace(axis, scale=axis.scale * factor, translation=round(axis.translation + shift, _DIGITS)))
+    return coarse
+
+
 def _time_axis(array: xr.DataArray) -> AxisScale:
     entry: dict[str, Any] = {"name": "t", "type": "time"}
     coordinate = array.coords.get("t")
@@ -112,7 +127,7 @@ def _space_axis(array: xr.DataArray, name: str, directions: dict[str, np.ndarray
     entry["unit"] = "millimeter"
     if name in directions and (word := _anatomical(directions[name])):
         entry["orientation"] = {"type": "anatomical", "value": word}
-    return AxisScale(name, entry, abs(step), float(values[0]) * (-1.0 if step < 0 else 1.0))
+    return AxisScale(name, entry, round(abs(step), _DIGITS), round(float(values[0]) * (-1.0 if step < 0 else 1.0), _DIGITS))
 
 
 def _single_step(array: xr.DataArray, name: str) -> float:
@@ -206,7 +221,7 @@ def _channel_labels(array: xr.DataArray, count: int) -> list[str]:
 
 def _range(array: xr.DataArray, smallest: np.ndarray) -> tuple[float, float]:
     """Smallest and largest value possible, of floats those that are there."""
-    if array.name != STORED and (known := possible_range(array)) is not None and array.dtype.kind not in "iu":
+    if array.name == MODALITY and (known := possible_range(array)) is not None:
         return float(known[0]), float(known[1])
     if array.dtype.kind in "iu":
         info = np.iinfo(array.dtype)
@@ -226,7 +241,7 @@ def _span(smallest: np.ndarray, low: float, high: float) -> tuple[float, float]:
 
 def _window(array: xr.DataArray) -> tuple[float, float] | None:
     """First and last value of the header's first window (of the middle one, where it varies), in the array's values."""
-    if array.name not in (STORED, "modality_values") or not {"window_center", "window_width"} <= set(array.coords):
+    if array.name not in (STORED, MODALITY) or not {"window_center", "window_width"} <= set(array.coords):
         return None
     center, width = (float(np.nanmedian(array.coords[name].values)) for name in ("window_center", "window_width"))
     if not (np.isfinite(center) and width > 0):

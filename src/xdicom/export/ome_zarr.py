@@ -12,7 +12,7 @@ import zarr
 
 from xdicom.errors import InconsistentSeriesError
 from xdicom.export.ome_levels import SPACE, Method, coarser, plan_levels, write_coarser_block
-from xdicom.export.ome_metadata import VERSION, axis_scales, multiscales, omero, patient_place, to_ome_dims
+from xdicom.export.ome_metadata import VERSION, axis_scales, coarser_axes, multiscales, omero, patient_place, to_ome_dims
 from xdicom.export.zarr_labels import portable
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
 from xdicom.export.zarr_store import Mode, StoreLike, open_target
@@ -79,7 +79,7 @@ def write_ome_zarr(
     InconsistentSeriesError
         If slices are unevenly spaced, or the stored values of slices can't be averaged because each has its own rescaling.
     ValueError
-        If there are more dimensions than OME-Zarr has.
+        If there are more dimensions than OME-Zarr has, or colour samples are not red, green and blue.
 
     Examples
     --------
@@ -110,14 +110,11 @@ def write_ome_zarr(
         level = coarser(level, step, method)
         written += _write_level(root.require_group(f"scale{number}"), level, source, step, form, method, progress)
         paths.append(f"scale{number}/{name}")
-        scales.append(axis_scales(level))
+        scales.append(coarser_axes(scales[-1], step, method))
     smallest = np.asarray(values_of(root.require_group(f"scale{len(steps)}"), name)[_sample(level)])
-    root.attrs.update(
-        {
-            "ome": {"version": VERSION, "multiscales": multiscales(name, paths, scales, method), "omero": omero(image, smallest)},
-            "xdicom": patient_place(image),
-        }
-    )
+    ome: dict[str, Any] = {"version": VERSION, "multiscales": multiscales(name, paths, scales, method), "omero": omero(image, smallest)}
+    place = patient_place(image)
+    root.attrs.update({"ome": ome, "xdicom": place} if place else {"ome": ome})
     consolidate(root)
     return written
 

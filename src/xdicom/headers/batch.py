@@ -1,7 +1,7 @@
 """Headers of many single-frame files at once: those that are laid out alike are walked in step and read as columns.
 
 What comes out is what `records.parse_header` finds in each of them; a file about which anything is out of the ordinary
-(many frames, functional groups, mosaics, an odd syntax) is left to it.
+(many frames, functional groups, mosaics, overlays, an odd syntax) is left to it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xdicom.headers.columns import gather_column
-from xdicom.headers.dictionary import NAMES, PUBLIC, TAGS
+from xdicom.headers.dictionary import NAMES, OVERLAYS, PUBLIC, TAGS
 from xdicom.headers.elements import ITEM, PIXEL_TAGS, UNDEFINED_LENGTH, Syntax, is_private_wanted, vr_in_implicit
 from xdicom.headers.layout import PADDING, Alike, AlikeElement, Path, walk_alike
 from xdicom.headers.records import WANTED, Header, RawKey, named_values
@@ -133,6 +133,8 @@ class HeadBatch:
         )  # fmt: skip
         if not len(alike.rows):
             return np.empty(0, np.int64)
+        if any(element.path[0] in OVERLAYS for element in alike.elements):
+            return rows[alike.rows]  # not found here: the walk of one file notes where overlay data lies
         at = np.flatnonzero(same)[alike.rows]
         meta_elements = [AlikeElement(e.path, e.vr, e.offset[at], e.length[at]) for e in meta.elements]
         headers = self._headers(rows[alike.rows], alike, meta_elements, syntax, shift[alike.rows], text)

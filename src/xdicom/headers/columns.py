@@ -132,7 +132,7 @@ def _times(raws: Sequence[bytes]) -> np.ndarray:
     width = cells.dtype.itemsize
     digits = cells.view(np.uint8).reshape(len(raws), width)
     is_digit = (digits >= 48) & (digits <= 57)  # noqa: PLR2004 - the codes of 0 and 9
-    is_plain = width >= _TIME_DIGITS and is_digit[:, :_TIME_DIGITS].all()
+    is_plain = width >= _TIME_DIGITS and bool(is_digit[:, :_TIME_DIGITS].all())
     if is_plain and width > _TIME_DIGITS:
         fraction, dot = digits[:, _TIME_DIGITS:], digits[:, _TIME_DIGITS]
         ends = (fraction == 32) | (fraction == 0)  # noqa: PLR2004 - padding
@@ -184,7 +184,7 @@ def gather_column(
 def _gather_near_end(data: np.ndarray, offset: np.ndarray, width: int) -> np.ndarray:
     padded = np.concatenate([data[int(offset.min()) :], np.zeros(width, np.uint8)])
     window: np.ndarray = np.ndarray((len(padded) - width + 1,), f"V{width}", padded, 0, (1,))
-    return window[offset - int(offset.min())]
+    return np.asarray(window[offset - int(offset.min())])
 
 
 def _parse_any(vr: str, raws: Sequence[bytes], is_implicit: bool, character_sets: Sequence[str], is_raw: bool) -> tuple[Kind, np.ndarray]:

@@ -192,12 +192,13 @@ class _Walk:
                 values = self.data[self.position + header_length]
                 self.is_signed = bool(values[0])
                 self.keep(values == values[0])
-                return self._advance(skipped[values == values[0]])
+                skipped = skipped[values == values[0]]
         if vr == "SQ" and is_entered(path):
             self._advance(np.full(len(self.rows), header_length))
             self.open.append(_Open(is_item=False, end=self.position + length, path=path))
             return None
-        return self._advance(skipped)
+        self._advance(skipped)
+        return None
 
     def _advance(self, by: np.ndarray) -> None:
         self.position = self.position + by

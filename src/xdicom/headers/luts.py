@@ -1,4 +1,4 @@
-"""Lookup tables, windows, palettes, mappings and overlays that a header holds, as values of the transforms."""
+"""Lookup tables, windows, palettes and mappings that a header holds, as values of the transforms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from xdicom.errors import PixelDataError
 from xdicom.headers.values import RawValue
 from xdicom.transforms.lookup import LookupTable
-from xdicom.transforms.overlay import Overlay
 from xdicom.transforms.palette import Palette
 from xdicom.transforms.real_world import RealWorldMap
 from xdicom.transforms.segments import expand_segments
@@ -147,38 +146,6 @@ def parse_real_world_maps(item: Item) -> tuple[RealWorldMap, ...]:
     return tuple(mapping for mapping in found if mapping is not None)
 
 
-def parse_overlays(item: Item) -> tuple[Overlay, ...]:
-    """Overlay planes of the groups 6000 to 60FE (PS3.3 C.9.2).
-
-    Overlay Data (60xx,3000) is taken where `item` holds it; where it lies behind what was read, `bits` is empty.
-    """
-    overlays = []
-    for group in range(0x6000, 0x6100, 2):
-        base = group << 16
-        rows, columns = first(item, base | 0x10), first(item, base | 0x11)
-        if not rows or not columns:
-            continue
-        origin = [int(number) for number in numbers(item, base | 0x50)]
-        bits_allocated = first(item, base | 0x100)
-        overlays.append(
-            Overlay(
-                group=group,
-                rows=int(rows),
-                columns=int(columns),
-                bits=_overlay_bits(item.get(base | 0x3000)),
-                origin=(origin[0], origin[1]) if len(origin) == 2 else (1, 1),
-                kind=text(item, base | 0x40) or "G",
-                frames=int(first(item, base | 0x15) or 1),
-                first_frame=int(first(item, base | 0x51) or 1),
-                is_embedded=bits_allocated not in (None, 1),
-                bit_position=int(first(item, base | 0x102) or 0),
-                label=text(item, base | 0x1500),
-                description=text(item, base | 0x22),
-            )
-        )
-    return tuple(overlays)
-
-
 def text(item: Item, tag: int) -> str:
     """The first text of an element, or the empty string."""
     return item[tag].text() if tag in item else ""
@@ -252,10 +219,6 @@ def _bytes(raw: RawValue) -> np.ndarray:
     if raw.is_big_endian and raw.vr in ("OW", "US", "SS"):  # the bytes of each word lie swapped (PS3.5 7.3)
         return _words(raw).astype("<u2").view(np.uint8)
     return np.frombuffer(raw.data, np.uint8)
-
-
-def _overlay_bits(raw: RawValue | None) -> bytes:
-    return b"" if raw is None else _bytes(raw).tobytes()
 
 
 def _real_world_map(item: Item) -> RealWorldMap | None:

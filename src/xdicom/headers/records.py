@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -142,6 +142,12 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
         uid = EXPLICIT_BIG_ENDIAN if syntax.is_big_endian else IMPLICIT_LITTLE_ENDIAN if syntax.is_implicit else EXPLICIT_LITTLE_ENDIAN
     values = {name: key for name, (_, key) in named_values(walked.values, syntax).items()}
     _add_csa(values, csa)
+    for tag, place in walked.overlay_data.items():
+        if tag not in OVERLAYS:
+            continue
+        # In big-endian files words are swapped, bytes are not: the VR, in front of the length, tells which these are.
+        is_swapped = syntax.is_big_endian and fetch(place[0] - 8, 2) == b"OW"
+        values[overlay_name(tag)] = RawKey("UV", struct.pack("<3Q", *place, is_swapped), False, False)
     for tag, raw in meta.items():
         values.setdefault(NAMES[tag], RawKey("UI", raw, False, False))
     header = Header(values, transfer_syntax_uid=uid, walked=walked, parser=parser, notes=notes)
@@ -305,7 +311,7 @@ def named_values(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[s
         elif tag >> 16 & 1:
             private.append(tag)
         elif tag in OVERLAYS:
-            named[f"overlay_{tag >> 16 & 0xFF:02x}_{to_snake_case(OVERLAYS[tag][1])}"] = (tag, RawKey(vr, data, implicit, big))
+            named[overlay_name(tag)] = (tag, RawKey(vr, data, implicit, big))
     if not private:
         return named
     creators = {tag: values[tag][1].decode("latin_1").strip(" \0") for tag in private if 0x10 <= tag & 0xFFFF <= 0xFF}
@@ -322,6 +328,11 @@ def named_values(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[s
             vr, data = values[tag]
             named[PRIVATE_NAMES[group, creator or "", low]] = (tag, RawKey(entry[0] if vr == "UN" else vr, data, implicit, big))
     return named
+
+
+def overlay_name(tag: int) -> str:
+    """Column name of an element of an overlay plane; that of Overlay Data holds its offset, its length and whether it is swapped."""
+    return f"overlay_{tag >> 16 & 0xFF:02x}_{to_snake_case(OVERLAYS[tag][1])}"
 
 
 def _add_csa(values: dict[str, RawKey], headers: dict[int, tuple[str, bytes]]) -> None:
@@ -355,12 +366,14 @@ def _walk_with_pydicom(fetch: Fetch, size: int) -> tuple[Walk, Syntax, str]:
         is_implicit, is_little = ds.original_encoding
         found = Walk()
         for tag in sorted(ds.keys()):
-            raw = ds.get_item(tag)
+            raw: Any = ds.get_item(tag)
             number = int(tag)
             if number in PIXEL_TAGS and isinstance(raw, RawDataElement):
                 found.pixel_keyword, found.pixel_vr, found.pixel_offset = PIXEL_TAGS[number], raw.VR or "OW", raw.value_tell
                 found.pixel_length = -1 if raw.length == 0xFFFFFFFF else raw.length
                 break
+            if number in OVERLAYS and number & 0xFFFF == 0x3000 and isinstance(raw, RawDataElement):
+                found.overlay_data[number] = (raw.value_tell, raw.length)
             if number not in WANTED and not (tag.group & 1 and is_private_wanted(tag.group, tag.element)):
                 continue
             if isinstance(raw, RawDataElement):
@@ -369,7 +382,7 @@ def _walk_with_pydicom(fetch: Fetch, size: int) -> tuple[Walk, Syntax, str]:
             elif raw is not None and raw.VR == "SQ":
                 buffer = DicomBytesIO()
                 buffer.is_little_endian, buffer.is_implicit_VR = bool(is_little), bool(is_implicit)
-                write_sequence(buffer, raw, ds.original_character_set)
+                write_sequence(buffer, raw, list(ds.original_character_set))
                 found.values[number] = ("SQ", buffer.getvalue())
     except Exception as error:
         raise NotDicomError(f"the header can't be read ({type(error).__name__}: {error})") from error

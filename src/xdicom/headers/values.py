@@ -130,7 +130,7 @@ def decode_text(data: bytes, character_sets: Sequence[str] = ()) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an unknown escape sequence is replaced, as any other byte that can't be decoded
             encodings = convert_encodings(list(character_sets))
-            return decode_bytes(data, encodings, {"\\", "\n", "\r", "\t", "\f"})
+            return decode_bytes(data, encodings, set(b"\\\n\r\t\f"))
     codec = _PYTHON_CODECS.get(first) or _PYTHON_CODECS.get(_MISSPELLED_SET.sub("ISO_IR ", first), "latin_1")
     return data.decode("latin_1" if codec == "ascii" else codec, errors="replace")
 

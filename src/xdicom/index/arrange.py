@@ -60,18 +60,39 @@ def _without_copies(frames: FrameTable, arrangement: Arrangement) -> np.ndarray:
     is_copy = np.ones(len(codes), bool)
     is_copy[first] = False
     is_copy[codes < 0] = False
-    size = np.zeros(len(codes), np.int64)
-    np.add.at(size, frames.instance, frames.length)
     original = np.empty(int(codes.max()) + 1, np.int64)
     original[codes[first]] = first
-    for i in np.flatnonzero(is_copy):
-        # One UID is one content (PS3.5 9); where the pixel data differs in length it is not, and both stay.
-        if size[i] != size[original[codes[i]]]:
-            is_copy[i] = False
-            arrangement.notes.append(f"{frames.instances.urls[i]} has the SOP Instance UID of {frames.instances.urls[original[codes[i]]]} and other content")
-        else:
-            arrangement.notes.append(f"{frames.instances.urls[i]} is a copy of {frames.instances.urls[original[codes[i]]]} (same SOP Instance UID)")
+    copies = np.flatnonzero(is_copy)
+    originals = original[codes[copies]]
+    urls, is_same = frames.instances.urls, _have_equal_content(frames, copies, originals)
+    # One UID is one content (PS3.5 9); where it is not, all of them stay.
+    is_copy[copies[~is_same]] = False
+    for copy, of, same in zip(copies.tolist(), originals.tolist(), is_same.tolist(), strict=True):
+        text = "{} is a copy of {} (same SOP Instance UID)" if same else "{} has the SOP Instance UID of {} and other content"
+        arrangement.notes.append(text.format(urls[copy], urls[of]))
     return np.flatnonzero(~is_copy[frames.instance])
+
+
+_OF_NO_CONTENT = frozenset({"window_center", "window_width", "window_center_width_explanation", "voi_lut_sequence"})
+"""Values that are changed on the way without making another image."""
+
+
+def _have_equal_content(frames: FrameTable, instances: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether instances have frames of the lengths of those of the `others`, and equal header values; pixels are not read."""
+    table = frames.instances
+    sizes, counts = np.zeros(len(table), np.int64), np.bincount(frames.instance, minlength=len(table))
+    np.add.at(sizes, frames.instance, frames.length)
+    equal = (sizes[instances] == sizes[others]) & (counts[instances] == counts[others])
+    for name, column in table.columns.items():
+        if name in _OF_NO_CONTENT:
+            continue
+        mine, theirs = column.codes[instances], column.codes[others]
+        unequal = np.flatnonzero((mine != theirs) & equal)
+        for i in unequal.tolist():
+            # Raw values are not merged when they are equal: they are compared one by one.
+            is_raw = column.kind == "raw" and mine[i] >= 0 and theirs[i] >= 0
+            equal[i] = is_raw and column.values[mine[i]] == column.values[theirs[i]]
+    return np.asarray(equal)
 
 
 def _missing_parts(frames: FrameTable) -> list[str]:

@@ -19,6 +19,9 @@ from xdicom.model.columns import distinct_rows
 from xdicom.model.grid import Axis, Diffusion
 
 TIME_TOLERANCE_S = 1e-3
+"""Times nearer than this are one [s]."""
+MOST_MISSING = 1000
+"""Missing cells that are listed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +69,7 @@ def divide(records: Records, place: np.ndarray) -> Division:
             ranked = _by_rank(records, cell, count)
             if ranked is None:
                 division.is_complete = False
-                division.attrs = _what_is_missing(place, candidates)
+                division.attrs = _what_is_missing(records, place, candidates)
                 return division
             name, labels = ranked
             axis, labels = _meaning(records, Candidate(name, labels, None), diffusion, weights, is_rank=True)
@@ -120,7 +123,7 @@ def _candidates(records: Records, diffusion: Diffusion | None, weights: np.ndarr
         if np.isfinite(values).any():
             distinct, labels = number_labels(values, tolerance)
             if len(distinct) > 1:
-                found.append(Candidate(kind, labels, distinct * scale, {"source": source} | ({"units": units} if units else {})))
+                found.append(Candidate(kind, labels, distinct * scale, {"source": source, **({"units": units} if units else {})}))
 
     def text(kind: str, values: np.ndarray, source: str) -> None:
         distinct, labels = _text_labels(values)
@@ -174,7 +177,7 @@ def _by_first_occurrence(records: Records, labels: np.ndarray) -> np.ndarray:
     _, first = np.unique(labels[order], return_index=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
-    return rank[labels]
+    return np.asarray(rank[labels])
 
 
 def _by_rank(records: Records, cell: np.ndarray, count: int) -> tuple[str, np.ndarray] | None:
@@ -261,16 +264,35 @@ def _values_on(values: np.ndarray, labels: np.ndarray, steps: int) -> np.ndarray
     return low if (high - low <= TIME_TOLERANCE_S).all() else None
 
 
-def _what_is_missing(place: np.ndarray, candidates: list[Candidate]) -> dict[str, object]:
+def _what_is_missing(records: Records, place: np.ndarray, candidates: list[Candidate]) -> dict[str, object]:
     """Why the planes make no grid: the attribute that would, and the cells that it leaves empty."""
     counts = np.bincount(place)
     attrs: dict[str, object] = {"incomplete": f"places hold {counts.min()} to {counts.max()} planes that no attribute arranges in a full grid"}
-    for candidate in candidates:
+    for candidate in [*candidates, *_by_instance_number(records, place, counts)]:
         steps = int(candidate.labels.max()) + 1
         cells = place * steps + candidate.labels
         if steps <= 2 * counts.max() and len(np.unique(cells)) == len(cells):
             empty = np.setdiff1d(np.arange(len(counts) * steps), cells)
             attrs["incomplete"] = f"{len(cells)} of {len(counts) * steps} cells of {candidate.kind} x place are filled"
-            attrs["missing_cells"] = [[int(cell % steps), int(cell // steps)] for cell in empty[:1000]]
+            attrs["missing_axis"] = candidate.kind
+            attrs["missing_cells"] = [[int(cell % steps), int(cell // steps)] for cell in empty[:MOST_MISSING]]
+            if candidate.values is not None:
+                attrs["missing_values"] = [np.asarray(candidate.values)[cell % steps].item() for cell in empty[:MOST_MISSING]]
             return attrs
     return attrs
+
+
+def _by_instance_number(records: Records, place: np.ndarray, counts: np.ndarray) -> list[Candidate]:
+    """Repetitions as Instance Number would count them: one volume behind the other, or one place behind the other.
+
+    Believed only where the number that is left over tells the place, as in runs that were aborted or lost a few files.
+    """
+    instance = records.numbers("instance_number")
+    if not np.isfinite(instance).all():
+        return []
+    number = (instance - instance.min()).astype(np.int64)
+    found = []
+    for step, rest in ((number // len(counts), number % len(counts)), (number % counts.max(), number // counts.max())):
+        if is_function_of(place, np.unique(rest, return_inverse=True)[1].reshape(-1)):
+            found.append(Candidate("repetition", step, np.arange(int(step.max()) + 1), {"source": "InstanceNumber"}))
+    return found

@@ -107,4 +107,4 @@ def _marks(records: Records) -> np.ndarray:
     codes = directionality.codes if directionality is not None else np.full(len(records), -1)
     rows, place = distinct_rows(np.column_stack([codes, numbers]).astype(np.float64))
     names = [*directionality.values, ""] if directionality is not None else [""]
-    return np.array([f"{names[int(code)]} {b:g} {g:g}" for code, b, g in rows.tolist()], object)[place]
+    return np.asarray(np.array([f"{names[int(code)]} {b:g} {g:g}" for code, b, g in rows.tolist()], object)[place])

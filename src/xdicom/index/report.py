@@ -221,12 +221,22 @@ def _reasons(grid: FrameGrid) -> Iterator[str]:
         yield f"apart because of {'; '.join(map(str, reasons))}"
     if "incomplete" in grid.attrs:
         yield f"frames in a row, since they fill no grid: {grid.attrs['incomplete']}"
-        cells = grid.attrs.get("missing_cells")
-        if isinstance(cells, list) and cells:
-            yield f"missing (step, place): {_listed([f'({step}, {place})' for step, place in cells])}"
+        missing = _missing_cells(grid)
+        if missing:
+            yield f"missing: {_listed(missing)}"
     empty = int((grid.rows < 0).sum())
     if empty:
         yield f"{empty} cells of the grid have no frame"
+
+
+def _missing_cells(grid: FrameGrid) -> list[str]:
+    """Cells that no frame fills, each by its value on the extra axis and its position."""
+    cells, values, axis = (grid.attrs.get(name) for name in ("missing_cells", "missing_values", "missing_axis"))
+    if not isinstance(cells, list) or grid.origins is None or grid.plane is None:
+        return []
+    z = grid.origins @ grid.plane.normal
+    steps = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in values] if isinstance(values, list) else [str(cell[0]) for cell in cells]
+    return [f"{axis} {step} at z = {z[place]:.6g}" for step, (_, place) in zip(steps, cells, strict=True)]
 
 
 def _places(grid: FrameGrid) -> Iterator[str]:

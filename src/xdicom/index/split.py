@@ -117,7 +117,7 @@ def _encoding_labels(records: Records) -> np.ndarray:
     numbers = np.array(
         [forms.setdefault((e.frame_shape, str(e.dtype), e.photometric_interpretation, e.bits_allocated), len(forms)) for e in table.encodings], np.int64
     )
-    return numbers[table.encoding[records.frames.instance[records.row]]]
+    return np.asarray(numbers[table.encoding[records.frames.instance[records.row]]])
 
 
 def _describe_encoding(records: Records) -> str:
@@ -170,7 +170,7 @@ def image_kind(records: Records) -> np.ndarray:
         texts = [str(column.values[int(code)]) if column is not None and code >= 0 else "" for column, code in zip(columns, row, strict=False)]
         own, stated, component, philips = texts
         kinds[i] = "\\".join([*(own or stated).split("\\")[2:], *(extra for extra in (component, philips) if extra), *_ge_part(row[-1])])
-    return kinds[place]
+    return np.asarray(kinds[place])
 
 
 def _ge_part(code: float) -> list[str]:

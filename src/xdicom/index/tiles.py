@@ -10,7 +10,7 @@ from xdicom.headers.columns import seconds_since_1970
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
 from xdicom.index.records import Records
-from xdicom.model.columns import Column, smallest_codes
+from xdicom.model.columns import Column, distinct_rows, smallest_codes
 from xdicom.model.plane import slice_normals
 
 
@@ -93,7 +93,8 @@ def _repeat(records: Records, count: int, grid: tuple[int, int]) -> Records:
 
 def number_column(values: np.ndarray) -> Column:
     """Column of one row of `values` for each plane."""
-    return Column("number", values, np.arange(len(values), dtype=smallest_codes(len(values))))
+    distinct, codes = distinct_rows(values)
+    return Column("number", distinct, codes.astype(smallest_codes(len(distinct))))
 
 
 def _cut_mosaics(records: Records, count: int, shape: tuple[int, int], grid: tuple[int, int]) -> Records:

@@ -14,6 +14,8 @@ from xdicom.lazy.cells import Array
 from xdicom.model.grid import FrameGrid
 
 STORED_VALUES = "stored_values"
+_DECIMALS = 9
+"""Decimals of positions: millionths of a micrometre."""
 
 
 def label(frames: Array | np.ndarray, grid: FrameGrid) -> xr.DataArray:
@@ -42,7 +44,7 @@ def describe(grid: FrameGrid) -> tuple[dict[str, Any], dict[str, object]]:
     coords: dict[str, Any] = {}
     for axis in grid.axes:
         if axis.values is not None:
-            coords[axis.name] = (axis.name, axis.values, dict(axis.attrs))
+            coords[axis.name] = (axis.name, _settled(axis.values) if axis.name == "z" else axis.values, dict(axis.attrs))
     if grid.plane is not None and grid.origins is not None:
         rows, columns = grid.frame_shape[:2]
         first = grid.origins[0]
@@ -52,9 +54,14 @@ def describe(grid: FrameGrid) -> tuple[dict[str, Any], dict[str, object]]:
         ):
             start = float(first @ direction)
             along = "column" if name == "y" else "row"
-            coords[name] = (name, start + spacing * np.arange(count), {"units": "mm", "long_name": f"position along the {along} direction"})
+            coords[name] = (name, _settled(start + spacing * np.arange(count)), {"units": "mm", "long_name": f"position along the {along} direction"})
     coords |= header_coordinates(grid)
     coords |= parameter_coordinates(grid)
     tables, table_coords = table_attributes(grid)
     coords |= table_coords
     return coords, {**header_attributes(grid), **segment_attributes(grid), **tables}
+
+
+def _settled(positions_mm: np.ndarray) -> np.ndarray:
+    """Positions without the noise of floating-point sums, so that equal places of two series have equal labels [mm]."""
+    return np.asarray(np.round(positions_mm, _DECIMALS) + 0.0)

@@ -143,8 +143,8 @@ def number_values(column: Column, codes: np.ndarray, part: int = 0) -> np.ndarra
     """Number `part` of the values with `codes`: integers where all are there and whole, else float64 with NaN."""
     values = column.values[:, part]
     if values.dtype.kind in "iu" and (codes >= 0).all():
-        return values[codes].astype(np.int64)
-    return np.append(values.astype(np.float64), np.nan)[codes]
+        return np.asarray(values[codes].astype(np.int64))
+    return np.asarray(np.append(values.astype(np.float64), np.nan)[codes])
 
 
 def _frame_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, Coordinate]:

@@ -42,8 +42,11 @@ def affine_of(array: xr.DataArray, space: Literal["LPS", "RAS"] = "LPS") -> np.n
 
 
 def _shift(array: xr.DataArray, first: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Shift of the first slice within its plane: in a sheared stack (gantry tilt) x and y are those of the first slice that
-    was opened, and the slices between that one and this array's first one add their part of the shear."""
+    """Shift of the first slice within its plane.
+
+    In a sheared stack (gantry tilt) x and y are those of the first slice that was opened, and the slices between that one
+    and this array's first one add their part of the shear.
+    """
     if "affine" not in array.attrs:
         return np.zeros(3)
     opened = np.array(array.attrs["affine"], float)
@@ -77,7 +80,11 @@ def _slices(array: xr.DataArray, normal: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _line(array: xr.DataArray, name: str) -> tuple[float, float]:
+    """Position of the first row or column, and the way to the next."""
     values = np.atleast_1d(np.asarray(array[name].values, float))
+    steps = np.diff(values)
+    if len(steps) and np.abs(steps - np.median(steps)).max() > STRAIGHT_SHARE * abs(np.median(steps)):
+        raise InconsistentSeriesError(f"positions along {name} are unevenly spaced: no single matrix places them. Select along {name} with even steps")
     spacing = array.attrs.get("pixel_spacing", [0.0, 0.0])[0 if name == "y" else 1]
     return float(values[0]), float((values[-1] - values[0]) / (len(values) - 1)) if len(values) > 1 else float(spacing)
 

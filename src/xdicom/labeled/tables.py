@@ -1,4 +1,4 @@
-"""Tables, palettes, mappings and overlays as attributes: plain, JSON-able, the same after Zarr."""
+"""Tables, palettes and mappings as attributes: plain, JSON-able, the same after Zarr."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from xdicom.transforms.lookup import LookupTable
-from xdicom.transforms.overlay import Overlay
 from xdicom.transforms.palette import Palette
 from xdicom.transforms.real_world import RealWorldMap
 
@@ -77,48 +76,6 @@ def real_world_maps_from_attrs(attrs: Iterable[Mapping[str, Any]]) -> dict[int, 
         table = table_from_attrs(entry["table"]) if entry.get("table") else None
         sets.setdefault(int(entry.get("set", 0)), []).append(RealWorldMap(table=table, **fields))
     return sets
-
-
-def overlays_to_attrs(overlays: Iterable[Overlay], rows: int, columns: int) -> list[Attrs]:
-    """Overlays as a list of dicts; `rows` and `columns` are the size of the image that they belong to."""
-    return [
-        {
-            "group": overlay.group,
-            "rows": overlay.rows,
-            "columns": overlay.columns,
-            "origin": list(overlay.origin),
-            "type": overlay.kind,
-            "frames": overlay.frames,
-            "first_frame": overlay.first_frame,
-            "label": overlay.label,
-            "description": overlay.description,
-            "is_embedded": overlay.is_embedded,
-            "bit_position": overlay.bit_position,
-            "bits": base64.b64encode(overlay.bits).decode("ascii"),
-            "image_rows": rows,
-            "image_columns": columns,
-        }
-        for overlay in overlays
-    ]
-
-
-def overlay_from_attrs(attrs: Mapping[str, Any]) -> Overlay:
-    """One of the overlays that `overlays_to_attrs` made dicts of."""
-    row, column = attrs["origin"]
-    return Overlay(
-        group=int(attrs["group"]),
-        rows=int(attrs["rows"]),
-        columns=int(attrs["columns"]),
-        bits=base64.b64decode(attrs["bits"]),
-        origin=(int(row), int(column)),
-        kind=str(attrs["type"]),
-        frames=int(attrs["frames"]),
-        first_frame=int(attrs["first_frame"]),
-        is_embedded=bool(attrs["is_embedded"]),
-        bit_position=int(attrs["bit_position"]),
-        label=str(attrs["label"]),
-        description=str(attrs["description"]),
-    )
 
 
 def _map_to_attrs(mapping: RealWorldMap) -> Attrs:

@@ -72,7 +72,8 @@ def places_of(array: da.Array) -> list[Place]:
 
 def zeros_in_blocks(chunks: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]) -> da.Array:
     """Zeros, for functions over blocks that bring their values from elsewhere."""
-    return da.zeros(tuple(map(sum, chunks)), chunks=chunks, dtype=dtype)
+    zeros: da.Array = da.zeros(tuple(map(sum, chunks)), chunks=chunks, dtype=dtype)
+    return zeros
 
 
 def _call(

@@ -95,6 +95,7 @@ class GridCells:
         """The frames at `key`, which has a number, a slice or an array of numbers for each dimension across frames."""
         rows = _outer(self.rows, key)
         flat = rows.reshape(-1)
+        cell: np.ndarray
         if len(flat) == 1 and flat[0] >= 0:
             refs, cell = self.refs.one(int(flat[0])), _ONE_CELL
         else:

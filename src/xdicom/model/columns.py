@@ -58,8 +58,8 @@ class Column:
             return np.full((len(self.codes), 1), np.nan)
         values = np.asarray(self.values, np.float64)
         if (self.codes >= 0).all():
-            return values[self.codes]
-        return np.vstack([values, np.full((1, values.shape[1]), np.nan)])[self.codes]
+            return np.asarray(values[self.codes])
+        return np.asarray(np.vstack([values, np.full((1, values.shape[1]), np.nan)])[self.codes])
 
     def first_numbers(self) -> np.ndarray:
         """First number of each frame as float64, NaN where there is none; shape `(frames,)`."""
@@ -67,7 +67,7 @@ class Column:
 
     def texts(self) -> np.ndarray:
         """Text of each frame, empty where there is none; object array, shape `(frames,)`."""
-        return np.array([*self.values, ""], object)[self.codes]
+        return np.asarray(np.array([*self.values, ""], object)[self.codes])
 
     def first(self) -> object:
         """Value of the first frame that has one: a tuple of numbers, a text or a raw value; None where none has."""

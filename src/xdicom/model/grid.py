@@ -94,7 +94,8 @@ class FrameGrid:
         """Encoding of the first frame: all have its dtype and shape."""
         used = self.rows[self.rows >= 0]
         table = self.frames.instances
-        return table.encodings[table.encoding[self.frames.instance[used.flat[0]]]]
+        encoding: PixelEncoding = table.encodings[table.encoding[self.frames.instance[used.flat[0]]]]
+        return encoding
 
     @property
     def frame_shape(self) -> tuple[int, ...]:

@@ -47,7 +47,7 @@ def slice_normals(orientations: np.ndarray) -> np.ndarray:
     """Unit normals of many planes from their six direction cosines; shapes `(frames, 6)` and `(frames, 3)`."""
     normals = np.cross(orientations[:, :3], orientations[:, 3:])
     with np.errstate(invalid="ignore", divide="ignore"):
-        return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+        return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -1,0 +1,126 @@
+"""Labelled arrays to DICOM: one valid instance for each plane, or for all of them where the source was multi-frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from xdicom.errors import SourceError
+from xdicom.export.dicom_planes import arranged
+from xdicom.export.dicom_plans import Choices, WrittenDicom, make_plan
+from xdicom.export.dicom_writing import write_instances, write_multiframe
+from xdicom.lazy.blocks import Report
+
+
+def write_dicom(
+    array: xr.DataArray,
+    directory: str | os.PathLike[str],
+    *,
+    transfer_syntax: str | None = None,
+    loss: float | None = None,
+    rescale: tuple[float, float] | str | None = None,
+    bits_stored: int | None = None,
+    series_description: str | None = None,
+    series_number: int | None = None,
+    derivation: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    uid_seed: str | None = None,
+    keep_uids: bool = False,
+    overwrite: bool = False,
+    progress: bool | Report = True,
+) -> WrittenDicom:
+    """Write a labelled array as DICOM: a new series of the same study, derived from the one that the array came from.
+
+    Everything that follows from the array is set from the array: size, place, spacing, sample form, rescale, window, times
+    and other axes. All else comes from the headers of the source where this process has opened it, and from the labels
+    alone where it has not (an array that was reopened from Zarr). One task computes a block and writes its planes, so
+    that memory holds the blocks in work; a file gets its name when it is whole.
+
+    Parameters
+    ----------
+    array
+        `stored_values` (written bit for bit), `modality_values`, `suv` or `real_world_values` (stored through slope and
+        intercept), `display_values` or `rgb` (written as Secondary Capture).
+    directory
+        Folder for the files; it is made where there is none. They are named 00001.dcm and on, in the order of the array.
+    transfer_syntax
+        UID or short name: `rle`, `jpeg-ls`, `jpeg-lossless`, `jpeg-2000`, `htj2k`, … (`pixels.encode.SHORT_NAMES`). Without
+        it files are not compressed.
+    loss
+        How much a lossy transfer syntax may lose: quality of `jpeg` (1 to 100), largest error of `jpeg-ls-near`, ratio of
+        signal to noise of `jpeg-2000-lossy` [dB]. It is recorded in the header.
+    rescale
+        Slope and intercept by which modality values are stored; `"source"` for those of the source. Without it those
+        with the smallest error, for which floating-point values are computed twice.
+    bits_stored
+        Bits Stored, where stored values need others than the labels say.
+    series_description, series_number, derivation
+        Series Description, Series Number and Derivation Description; the first two stay as they are where they are not given.
+    attributes
+        Further values by keyword, for all instances and above all others; None leaves an element out.
+    uid_seed
+        Makes new UIDs depend on this text and the plane's number alone; random without it.
+    keep_uids
+        Keep the identity of instances whose pixels and labels are those of their source: nothing is marked as derived.
+        Every plane is compared with its source.
+    overwrite
+        Whether files of the same names are replaced.
+    progress
+        Whether a progress bar is shown, or a function that is called with the blocks done and their number.
+
+    Returns
+    -------
+    WrittenDicom
+        Instances, frames, bytes, UID of the series, and the largest error that storing through a slope made.
+
+    Raises
+    ------
+    SourceError
+        If a file is there already, or can't be written.
+    InconsistentSeriesError
+        If labels contradict each other, or no longer say what an image needs.
+    UnsupportedEncodingError
+        If the kind of object or the transfer syntax is not written.
+    ValueError
+        If values can't be stored in the form that was asked for.
+
+    Examples
+    --------
+    >>> import tempfile, xdicom
+    >>> ct = xdicom.open_series("testdata/ct")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = write_dicom(ct.isel(y=slice(40, 120)), folder, progress=False)
+    ...     xdicom.open_series(folder).sizes["y"], written.instances
+    (80, 24)
+    """
+    target = os.fspath(directory)
+    if "://" in target:
+        raise SourceError(f"{target} is no local folder: write to one, and copy the files from there")
+    choices = Choices(
+        transfer_syntax, loss, rescale, bits_stored, series_description, series_number, derivation, dict(attributes or {}), uid_seed, keep_uids
+    )
+    array = whole_planes(arranged(array))
+    plan = make_plan(array, choices)
+    folder = Path(target)
+    names = [f"{number:05d}.dcm" for number in range(1, plan.instances + 1)]
+    there = [] if overwrite else [name for name in names if (folder / name).exists()]
+    if there:
+        raise SourceError(f"{folder} holds {there[0]}{f' and {len(there) - 1} others of these names' if there[1:] else ''}: overwrite=True replaces them")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"{folder} can't be made: {error.strerror}") from error
+    write = write_instances if plan.frames_of is None else write_multiframe
+    return write(array.data, plan, folder, names, progress)
+
+
+def whole_planes(array: xr.DataArray) -> xr.DataArray:
+    """`array` in dask blocks that hold whole planes; one plane a block where it was in memory."""
+    inner = {dim: -1 for dim in ("y", "x", "sample") if dim in array.dims}
+    if array.chunks is None:
+        return array.chunk({dim: 1 for dim in array.dims} | inner)
+    return array.chunk(inner) if any(len(array.chunksizes[dim]) > 1 for dim in inner) else array

@@ -1,0 +1,350 @@
+"""The header of a written instance: that of its source, with everything that follows from the array set from the array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from xdicom.errors import InconsistentSeriesError
+from xdicom.export.dicom_elements import (
+    SPECIFIC_CHARACTER_SET,
+    Elements,
+    add_text,
+    is_near,
+    make_value,
+    parse_header,
+    set_element,
+    tag_and_vr,
+    texts_of,
+    to_unicode,
+)
+from xdicom.export.dicom_pixels import Form, Rescale
+from xdicom.headers.dictionary import TAGS
+from xdicom.headers.values import RawValue
+from xdicom.sources.options import PublicOptions
+from xdicom.sources.ranges import read_range
+
+ORIENTATION_TOLERANCE = 1e-3
+"""Direction cosines that differ by no more are those of one stack: each instance keeps its own."""
+
+LABELS: dict[str, str] = {
+    "slice_location": "SliceLocation", "slice_thickness": "SliceThickness", "trigger_time": "TriggerTime", "frame_reference_time": "FrameReferenceTime",
+    "echo_time": "EchoTime", "echo_numbers": "EchoNumbers", "inversion_time": "InversionTime", "repetition_time": "RepetitionTime",
+    "flip_angle": "FlipAngle", "number_of_averages": "NumberOfAverages", "kvp": "KVP", "x_ray_tube_current": "XRayTubeCurrent",
+    "exposure": "Exposure", "exposure_time": "ExposureTime", "acquisition_number": "AcquisitionNumber", "acquisition": "AcquisitionNumber",
+    "temporal_position_identifier": "TemporalPositionIdentifier", "decay_factor": "DecayFactor", "image_index": "ImageIndex",
+    "actual_frame_duration": "ActualFrameDuration", "b_value": "DiffusionBValue", "gradient": "DiffusionGradientOrientation",
+    "acquisition_time": "AcquisitionTime", "content_time": "ContentTime",
+}  # fmt: skip
+"""Element of a single-frame instance that states what a coordinate does."""
+CLOCKS = frozenset({"AcquisitionTime", "ContentTime"})
+
+_ICON, _PERSONAL_COPY = 0x00880200, 0x04000561
+_SIGNATURES = (0x4FFE0001, 0xFFFAFFFA)
+_OF_PIXELS = (
+    "SmallestImagePixelValue", "LargestImagePixelValue", "SmallestPixelValueInSeries", "LargestPixelValueInSeries", "SmallestImagePixelValueInPlane",
+    "LargestImagePixelValueInPlane", "PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "NumberOfFrames",
+)  # fmt: skip
+_OF_SIZE = (
+    "ReconstructionDiameter", "SequenceOfUltrasoundRegions", "ShutterShape", "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge",
+    "ShutterUpperHorizontalEdge", "ShutterLowerHorizontalEdge", "CenterOfCircularShutter", "RadiusOfCircularShutter", "VerticesOfThePolygonalShutter",
+)  # fmt: skip
+"""Elements that hold for the size of the source's frames only."""
+_OF_STORED_VALUES = (
+    "ModalityLUTSequence", "RealWorldValueMappingSequence", "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleType", "DoseGridScaling",
+)  # fmt: skip
+_PRIVATE_SCALES = ((0x2005, 0x0D), (0x2005, 0x0E), (0x2005, 0x09), (0x2005, 0x0A), (0x7053, 0x00), (0x7053, 0x09))
+"""Vendors' elements that turn stored values into others (Philips)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the header of a source instance lies."""
+
+    url: str
+    """Its source."""
+    length: int
+    """Bytes up to its first frame."""
+
+    def read(self) -> Elements:
+        """The header's elements."""
+        return parse_header(read_range(self.url, 0, self.length))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """All that is written for some planes, besides their values: frozen, picklable, and cut to the planes of a task."""
+
+    rows: np.ndarray
+    """Number of each plane among all of the array."""
+    uids: tuple[str, ...]
+    """SOP Instance UID of each plane's new instance."""
+    form: Form
+    """How values are stored."""
+    headers: tuple[Place, ...] | None
+    """Header of each plane's own source; None where planes have none, and `template` is used."""
+    template: Elements
+    """Header for planes without their own."""
+    shared: Elements
+    """Elements of all instances, set above those of the header."""
+    dropped: frozenset[int]
+    """Tags that are left out."""
+    positions_mm: np.ndarray | None
+    """Centre of the first pixel of each plane [mm]; shape `(planes, 3)`."""
+    orientation: tuple[float, ...] | None
+    """Six direction cosines."""
+    spacing_mm: tuple[float, float] | None
+    """Distances of rows and of columns."""
+    step_mm: float | None
+    """Distance of slices."""
+    instance_number: np.ndarray
+    """Instance Number of each plane."""
+    labels: Mapping[str, np.ndarray]
+    """Values of each plane by keyword; NaN where a plane has none."""
+    windows: np.ndarray | None
+    """Centers and widths of each plane; shape `(planes, 2, windows)`."""
+    rescale: Rescale | None
+    """Slope and intercept of each plane that are written; None where the header's stay."""
+    sources: tuple[tuple[str, str] | None, ...]
+    """SOP Class and Instance UID of the instance that each plane was made of."""
+    is_derived: bool = True
+    """Whether instances get a new identity and are marked as derived."""
+    is_rescaled: bool = False
+    """Whether stored values are others than those of the source."""
+    is_cut: bool = False
+    """Whether planes are tiles of the source's frames: what vendors say of the whole does not hold."""
+    lossy: tuple[str, float] | None = None
+    """Method and ratio of a lossy compression that is applied."""
+    attributes: Elements = field(default_factory=dict)
+    """Elements that the person wants, above all others."""
+    options: PublicOptions = ()
+    """Options of the storage that are no secrets."""
+
+    def take(self, chosen: np.ndarray) -> Plan:
+        """The plan for some planes."""
+        picked = chosen.tolist()
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            uids=tuple(self.uids[i] for i in picked),
+            headers=None if self.headers is None else tuple(self.headers[i] for i in picked),
+            positions_mm=None if self.positions_mm is None else self.positions_mm[chosen],
+            instance_number=self.instance_number[chosen],
+            labels={name: values[chosen] for name, values in self.labels.items()},
+            windows=None if self.windows is None else self.windows[chosen],
+            rescale=None if self.rescale is None else self.rescale.take(chosen),
+            sources=tuple(self.sources[i] for i in picked),
+        )
+
+
+def header_of(plan: Plan, i: int, limits: tuple[int, int] | None) -> Elements:
+    """Header of the instance of plane `i` of a plan, with the smallest and largest of its stored values.
+
+    Raises
+    ------
+    InconsistentSeriesError
+        If the labels no longer say where the plane lies, but its header did for another size of it.
+    """
+    has_own = plan.headers is not None
+    elements = plan.headers[i].read() if plan.headers is not None else dict(plan.template)
+    was = tuple(elements[TAGS[name]].numbers()[0] if TAGS[name] in elements else 0 for name in ("Rows", "Columns"))
+    encoding = plan.form.encoding
+    clean(elements, plan, is_resized=was != (encoding.rows, encoding.columns))
+    if was != (encoding.rows, encoding.columns) and plan.positions_mm is None and TAGS["ImagePositionPatient"] in elements:
+        raise InconsistentSeriesError(
+            "the frame has another size than its source, and no labels say where it lies: keep the coordinates z, y and x, "
+            "or take the place away with attributes={'ImagePositionPatient': None, 'ImageOrientationPatient': None}"
+        )
+    _set_place(elements, plan, i)
+    _set_labels(elements, plan, i, has_own=has_own)
+    _set_values(elements, plan, i, limits)
+    put_in(elements, plan.shared)
+    if plan.is_derived:
+        set_element(elements, "SOPInstanceUID", plan.uids[i])
+        if int(plan.instance_number[i]) >= 0:
+            set_element(elements, "InstanceNumber", int(plan.instance_number[i]))
+        mark_derived(elements, plan.sources[i])
+    if plan.lossy is not None:
+        add_loss(elements, *plan.lossy)
+    set_attributes(elements, plan)
+    return elements
+
+
+def set_attributes(elements: Elements, plan: Plan) -> None:
+    """Put in what the person wants, and take out what is not wanted."""
+    put_in(elements, plan.attributes)
+    for tag in plan.dropped:
+        elements.pop(tag, None)
+
+
+def put_in(elements: Elements, others: Elements) -> None:
+    """Set `others`; where they are Unicode, all texts become that."""
+    if SPECIFIC_CHARACTER_SET in others and texts_of(elements, "SpecificCharacterSet") != ("ISO_IR 192",):
+        to_unicode(elements, texts_of(elements, "SpecificCharacterSet"))
+    elements.update(others)
+
+
+def clean(elements: Elements, plan: Plan, *, is_resized: bool) -> None:
+    """Take out what is true of the source's pixels only."""
+    for tag in (_ICON, _PERSONAL_COPY, *_SIGNATURES):
+        elements.pop(tag, None)
+    for keyword in (*_OF_PIXELS, *(_OF_SIZE if is_resized else ())):
+        set_element(elements, keyword, None)
+    if plan.is_rescaled:
+        for keyword in _OF_STORED_VALUES:
+            set_element(elements, keyword, None)
+    for tag in list(elements):
+        group = tag >> 16
+        is_overlay = group & 0xFF01 == 0x6000
+        if is_overlay and (is_resized or plan.is_cut or _is_embedded(elements, group)):
+            del elements[tag]
+        elif group & 1 and (plan.is_cut or (plan.is_rescaled and (group, tag & 0xFF) in _PRIVATE_SCALES and tag & 0xFFFF > 0xFF)):
+            del elements[tag]
+
+
+def _is_embedded(elements: Elements, group: int) -> bool:
+    """Whether an overlay lies in unused bits of the pixels, which are not written."""
+    return group << 16 | 0x3000 not in elements
+
+
+def _set_place(elements: Elements, plan: Plan, i: int) -> None:
+    if plan.spacing_mm is not None and (plan.positions_mm is not None or TAGS["PixelSpacing"] in elements):
+        _settle(elements, "PixelSpacing", list(plan.spacing_mm))
+    if plan.positions_mm is None or plan.orientation is None:
+        return
+    _settle(elements, "ImagePositionPatient", plan.positions_mm[i].tolist())
+    _settle(elements, "ImageOrientationPatient", list(plan.orientation), ORIENTATION_TOLERANCE)
+    if TAGS["SpacingBetweenSlices"] in elements:
+        if plan.step_mm is None:
+            if plan.headers is None:
+                set_element(elements, "SpacingBetweenSlices", None)
+        elif not is_near(elements, "SpacingBetweenSlices", plan.step_mm, 0.01) and not is_near(elements, "SpacingBetweenSlices", -plan.step_mm, 0.01):
+            set_element(elements, "SpacingBetweenSlices", plan.step_mm)
+
+
+def _settle(elements: Elements, keyword: str, value: Any, tolerance: float = 1e-6) -> None:
+    """Set numbers, unless they are there already within `tolerance`: then they stay as their writer wrote them."""
+    if not is_near(elements, keyword, value, tolerance):
+        set_element(elements, keyword, value)
+
+
+def _set_labels(elements: Elements, plan: Plan, i: int, *, has_own: bool) -> None:
+    """What labels say of the plane. A plane with a header of its own keeps what its header does not state in these elements."""
+    for keyword, values in plan.labels.items():
+        value = values[i]
+        tag, _ = tag_and_vr(keyword)
+        is_known = bool(np.isfinite(value).all())
+        if keyword in CLOCKS:
+            if not has_own and is_known:
+                set_element(elements, keyword, time_text(float(value)))
+        elif not has_own or plan.is_cut:
+            set_element(elements, keyword, value if is_known else None)
+        elif tag in elements and is_known and len(elements[tag].numbers()) == np.size(value):
+            _settle(elements, keyword, value)
+
+
+def _set_values(elements: Elements, plan: Plan, i: int, limits: tuple[int, int] | None) -> None:
+    encoding = plan.form.encoding
+    if plan.windows is not None:
+        for part, keyword in enumerate(("WindowCenter", "WindowWidth")):
+            wanted = plan.windows[i, part]
+            wanted = wanted[np.isfinite(wanted)]
+            if len(wanted) and not is_near(elements, keyword, wanted):
+                set_element(elements, keyword, wanted)
+    if plan.rescale is not None:
+        slope, intercept = float(plan.rescale.slope[i]), float(plan.rescale.intercept[i])
+        if TAGS["DoseGridScaling"] in plan.shared:
+            set_element(elements, "RescaleSlope", None)
+        else:
+            _settle(elements, "RescaleSlope", slope, 1e-14)
+            _settle(elements, "RescaleIntercept", intercept, 1e-14)
+    vr = "SS" if encoding.is_signed else "US"
+    for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
+        tag = TAGS[keyword]
+        if tag in elements and elements[tag].vr != vr and not elements[tag].is_implicit:
+            elements[tag] = RawValue(vr, elements[tag].data)
+    if limits is not None and encoding.samples_per_pixel == 1 and encoding.bits_allocated <= 16:
+        elements[TAGS["SmallestImagePixelValue"]] = make_value(vr, limits[0])
+        elements[TAGS["LargestImagePixelValue"]] = make_value(vr, limits[1])
+
+
+def mark_derived(elements: Elements, source: tuple[str, str] | None, frame_number: int | None = None) -> None:
+    """Say that the image is derived, and of which instance (PS3.3 C.7.6.1.1.2, C.12.4.1)."""
+    kinds = list(texts_of(elements, "ImageType")) or ["DERIVED", "PRIMARY"]
+    set_element(elements, "ImageType", ["DERIVED", *(kinds[1:] or ["PRIMARY"])])
+    if source is not None:
+        set_element(elements, "SourceImageSequence", [source_item(source, frame_number)])
+
+
+def source_item(source: tuple[str, str], frame_number: int | None = None) -> dict[str, Any]:
+    """Reference to a source image, with its purpose (PS3.3 10.3, CID 7202)."""
+    frame = {} if frame_number is None else {"ReferencedFrameNumber": frame_number}
+    purpose = {"CodeValue": "121322", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Source image for image processing operation"}
+    return {"ReferencedSOPClassUID": source[0], "ReferencedSOPInstanceUID": source[1], **frame, "PurposeOfReferenceCodeSequence": [purpose]}
+
+
+def add_loss(elements: Elements, method: str, ratio: float) -> None:
+    """Record a lossy compression behind those before it (PS3.3 C.7.6.1.1.5)."""
+    set_element(elements, "LossyImageCompression", "01")
+    ratios = [*texts_of(elements, "LossyImageCompressionRatio"), f"{ratio:.4g}"]
+    set_element(elements, "LossyImageCompressionRatio", ratios)
+    methods = [*texts_of(elements, "LossyImageCompressionMethod"), method]
+    set_element(elements, "LossyImageCompressionMethod", methods)
+
+
+def describe_pixels(form: Form) -> Elements:
+    """Elements that say how pixels are encoded (PS3.3 C.7.6.3); None-like ones are left out by `clean`."""
+    encoding = form.encoding
+    elements: Elements = {}
+    set_element(elements, "SamplesPerPixel", encoding.samples_per_pixel)
+    set_element(elements, "PhotometricInterpretation", encoding.photometric_interpretation)
+    set_element(elements, "Rows", encoding.rows)
+    set_element(elements, "Columns", encoding.columns)
+    set_element(elements, "BitsAllocated", encoding.bits_allocated)
+    if encoding.dtype.kind != "f":
+        set_element(elements, "BitsStored", encoding.bits_stored)
+        set_element(elements, "HighBit", encoding.high_bit)
+        set_element(elements, "PixelRepresentation", int(encoding.is_signed))
+    if encoding.samples_per_pixel > 1:
+        set_element(elements, "PlanarConfiguration", 0)
+    return elements
+
+
+def time_text(seconds: float) -> str:
+    """Seconds since midnight as a time of day (PS3.5 6.2, TM).
+
+    Examples
+    --------
+    >>> time_text(45296.25)
+    '123456.250000'
+    """
+    microseconds = round(seconds * 1e6) % 86_400_000_000
+    minutes, rest = divmod(microseconds, 60_000_000)
+    return f"{minutes // 60:02d}{minutes % 60:02d}{rest // 1_000_000:02d}.{rest % 1_000_000:06d}"
+
+
+def add_equipment(elements: Elements, version: str) -> None:
+    """Name xdicom among the equipment that contributed (PS3.3 C.12.1.1.5)."""
+    tag, _ = tag_and_vr("ContributingEquipmentSequence")
+    before: list[Any] = list(elements[tag].items()) if tag in elements else []
+    purpose = {"CodeValue": "109103", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Modifying Equipment"}
+    item = {"Manufacturer": "xdicom", "ManufacturerModelName": "xdicom", "SoftwareVersions": version, "PurposeOfReferenceCodeSequence": [purpose]}
+    set_element(elements, "ContributingEquipmentSequence", [*before, item])
+
+
+def wanted_elements(attributes: Mapping[str, Any] | None) -> tuple[Elements, frozenset[int]]:
+    """Elements that a person gave by keyword, and the tags of those that are to be left out (None)."""
+    elements: Elements = {}
+    dropped = set()
+    for keyword, value in (attributes or {}).items():
+        tag, _ = tag_and_vr(keyword)
+        if value is None:
+            dropped.add(tag)
+        elif isinstance(value, str):
+            add_text(elements, keyword, value)
+        else:
+            set_element(elements, keyword, value)
+    return elements, frozenset(dropped)

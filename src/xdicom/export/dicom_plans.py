@@ -1,0 +1,280 @@
+"""What is to be written, found out before any pixel is: sources, form of the values, and elements of all instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xdicom.errors import UnsupportedEncodingError
+from xdicom.export.dicom_elements import Elements, add_text, set_element, texts_of
+from xdicom.export.dicom_forms import DOSE, choose_form
+from xdicom.export.dicom_header import Place, Plan, add_equipment, describe_pixels, wanted_elements
+from xdicom.export.dicom_labels import instance_numbers, plane_labels, window_labels
+from xdicom.export.dicom_minimal import minimal_header
+from xdicom.export.dicom_planes import Planes, frame_sizes, label_of, planes_of
+from xdicom.export.dicom_secondary import SECONDARY_CAPTURE, secondary_header
+from xdicom.headers.dictionary import TAGS
+from xdicom.labeled.origins import locate_frames, place_of_series
+from xdicom.labeled.parameters import DISPLAY, MODALITY, REAL_WORLD, RGB, STORED, SUV
+from xdicom.model.frames import FrameRefs, FrameTable
+from xdicom.pixels.encode import ENCODERS
+from xdicom.sources.options import public_options, using_options
+
+PICTURES = (DISPLAY, RGB)
+"""Stages whose values mean colors or grays, and nothing that was measured."""
+_WRITTEN = (STORED, MODALITY, REAL_WORLD, SUV, *PICTURES)
+_REFUSED = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation is written with highdicom from the labels of its source",
+    "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation is written with highdicom from the labels of its source",
+    "1.2.840.10008.5.1.4.1.1.77.1.6": "a whole slide is written level by level, which xdicom does not do",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person said."""
+
+    transfer_syntax: str | None = None
+    loss: float | None = None
+    rescale: tuple[float, float] | str | None = None
+    bits_stored: int | None = None
+    series_description: str | None = None
+    series_number: int | None = None
+    derivation: str | None = None
+    attributes: Mapping[str, Any] | None = None
+    uid_seed: str | None = None
+    keep_uids: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDicom:
+    """What an export did."""
+
+    instances: int
+    """Files that were written."""
+    frames: int
+    """Planes in them."""
+    bytes: int
+    """Bytes of the files."""
+    series_instance_uid: str
+    """Series that they belong to."""
+    max_error: float
+    """Largest difference between a value and what the file gives back through its slope; 0 for stored values."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesPlan:
+    """All that is written."""
+
+    plan: Plan
+    """Of every plane."""
+    frame_dims: int
+    """Dimensions of the array that count planes."""
+    series_uid: str
+    """Series Instance UID."""
+    frames_of: tuple[np.ndarray, ...] | None
+    """Planes of each multi-frame instance; None for single-frame instances."""
+    refs: FrameRefs | None
+    """Frames that the planes must equal, where their identity is kept."""
+    groups: tuple[tuple[str, str, int], ...] = ()
+    """SOP Class and Instance UID and number of the source frame of each plane, where the source was multi-frame."""
+
+    @property
+    def instances(self) -> int:
+        """Number of instances."""
+        return len(self.plan.rows) if self.frames_of is None else len(self.frames_of)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """Where planes come from."""
+
+    frames: FrameTable | None
+    """The frames of the source; None where this process does not know them."""
+    rows: np.ndarray
+    """Which of them each plane is of, -1 for none; int64, shape `(planes,)`."""
+    places: tuple[Place | None, ...] | None
+    """Header of each plane's instance."""
+    header: Elements | None
+    """Header of one of the instances."""
+
+
+def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
+    """Plan for an arranged array.
+
+    Raises
+    ------
+    InconsistentSeriesError, UnsupportedEncodingError, ValueError
+        As `write_dicom` says.
+    """
+    name = str(array.name)
+    if name not in _WRITTEN:
+        raise ValueError(f"values named {array.name!r} have no meaning that DICOM knows: say what they are with array.rename(), as one of {', '.join(_WRITTEN)}")
+    origin = find_origin(array)
+    planes = planes_of(array)
+    count = len(origin.rows)
+    header = origin.header
+    labels_only = header is None
+    if header is None:
+        header = minimal_header(array, planes, choices.attributes or {})
+    sop_class = _first_text(header, "SOPClassUID") or str(array.attrs.get("sop_class_uid", ""))
+    if name not in PICTURES and sop_class in _REFUSED:
+        raise UnsupportedEncodingError(f"objects of SOP class {sop_class} are not written: {_REFUSED[sop_class]}")
+    is_multiframe = name not in PICTURES and not labels_only and _is_multiframe(header)
+    if name in PICTURES:
+        header, sop_class = secondary_header(header), SECONDARY_CAPTURE
+        origin = Origin(origin.frames, origin.rows, None, header)
+    chosen = choose_form(array, origin.frames, origin.rows, header, sop_class, choices)
+    uids = new_uids(count, choices.uid_seed)
+    series_uid, study_uid = uids.pop(), _first_text(header, "StudyInstanceUID") or str(array.attrs.get("study_instance_uid") or uids.pop())
+    keeps = choices.keep_uids
+    if keeps:
+        series_uid = _first_text(header, "SeriesInstanceUID")
+        _check_can_keep(array, origin, is_multiframe)
+    shared = describe_pixels(chosen.form)
+    set_element(shared, "SOPClassUID", sop_class)
+    set_element(shared, "StudyInstanceUID", study_uid)
+    set_element(shared, "SeriesInstanceUID", series_uid)
+    _describe(shared, header, chosen.elements, choices, keeps=keeps)
+    wanted, dropped = wanted_elements(choices.attributes)
+    kinds = texts_of(header, "ImageType")
+    has_own = origin.places is not None and not is_multiframe
+    loses = ENCODERS.get(chosen.form.encoding.transfer_syntax_uid)
+    plan = Plan(
+        rows=np.arange(count),
+        uids=tuple(uids[:count]),
+        form=chosen.form,
+        headers=origin.places if has_own else None,
+        template=header,
+        shared=shared,
+        dropped=dropped,
+        positions_mm=planes.positions_mm,
+        orientation=planes.orientation,
+        spacing_mm=planes.spacing_mm,
+        step_mm=planes.step_mm,
+        instance_number=instance_numbers(array, count),
+        labels=plane_labels(array, planes, has_own=has_own and not any(place is None for place in origin.places or ())),
+        windows=None if name in PICTURES else window_labels(array, count),
+        rescale=chosen.rescale,
+        sources=_sources(array, origin, header, count),
+        is_derived=not keeps,
+        is_rescaled=chosen.is_rescaled,
+        is_cut=_is_cut(origin, array, kinds),
+        lossy=(loses.lossy_method, 1.0) if loses is not None and loses.largest_loss is not None else None,
+        attributes=wanted,
+        options=public_options([place.url for place in origin.places or () if place is not None]),
+    )
+    refs = origin.frames.refs().take(origin.rows) if keeps and origin.frames is not None else None
+    return SeriesPlan(
+        plan, len(frame_sizes(array)), series_uid, _instances(array, count) if is_multiframe else None, refs, _source_frames(array, plan) if is_multiframe else ()
+    )
+
+
+def find_origin(array: xr.DataArray) -> Origin:
+    """The headers that this process knows of an arranged array's planes."""
+    count = int(np.prod(list(frame_sizes(array).values()), dtype=np.int64))
+    located = locate_frames(array)
+    if located is not None:
+        frames, rows = located[0], located[1].reshape(-1)
+        first = np.full(len(frames.instances), np.iinfo(np.int64).max)
+        np.minimum.at(first, frames.instance, frames.offset)
+        instance = np.where(rows >= 0, frames.instance[np.maximum(rows, 0)], -1)
+        known = {int(each): Place(frames.instances.urls[each], int(first[each])) for each in np.unique(instance[instance >= 0])}
+        places = tuple(known.get(int(each)) for each in instance)
+        return Origin(frames, rows, places, _read(next(place for place in places if place is not None)))
+    found = place_of_series(str(array.attrs.get("series_instance_uid", "")))
+    return Origin(None, np.full(count, -1), None, None if found is None else _read(Place(*found)))
+
+
+def _read(place: Place) -> Elements:
+    with using_options(public_options([place.url])):
+        return place.read()
+
+
+def new_uids(planes: int, seed: str | None) -> list[str]:
+    """UIDs of the instances, and behind them those of a study and a series."""
+    from pydicom.uid import generate_uid  # noqa: PLC0415 - half a second, and only writing needs it
+
+    return [str(generate_uid(prefix=None, entropy_srcs=None if seed is None else [seed, str(i)])) for i in range(planes + 2)]
+
+
+def _is_multiframe(header: Elements) -> bool:
+    number = header.get(TAGS["NumberOfFrames"])
+    has_groups = TAGS_OF_GROUPS & set(header)
+    return bool(has_groups) or (number is not None and bool(number.numbers()))
+
+
+TAGS_OF_GROUPS = {0x52009229, 0x52009230}
+"""Shared and Per-frame Functional Groups Sequence."""
+
+
+def _describe(shared: Elements, header: Elements, elements: Mapping[str, Any], choices: Choices, *, keeps: bool) -> None:
+    """Texts, moment and equipment of all instances."""
+    for keyword, value in elements.items():
+        set_element(shared, keyword, value)
+    for keyword, text in (("SeriesDescription", choices.series_description), ("DerivationDescription", choices.derivation)):
+        if text is not None:
+            add_text(shared, keyword, text)
+    if choices.series_number is not None:
+        set_element(shared, "SeriesNumber", choices.series_number)
+    if keeps:
+        return
+    equipment = 0x0018A001
+    around: Elements = {equipment: header[equipment]} if equipment in header else {}
+    add_equipment(around, version("xdicom"))
+    shared.update(around)
+    now = datetime.now().astimezone()
+    if choices.uid_seed is None:
+        set_element(shared, "InstanceCreationDate", f"{now:%Y%m%d}")
+        set_element(shared, "InstanceCreationTime", f"{now:%H%M%S}")
+
+
+def _first_text(header: Elements, keyword: str) -> str:
+    return next(iter(texts_of(header, keyword)), "")
+
+
+def _sources(array: xr.DataArray, origin: Origin, header: Elements, count: int) -> tuple[tuple[str, str] | None, ...]:
+    """SOP Class and Instance UID of the instance of each plane."""
+    uids = label_of(array, "sop_instance_uid")
+    if uids is None:
+        uids = np.full(count, str(array.attrs.get("sop_instance_uid", "")))
+    sop_class = str(array.attrs.get("sop_class_uid", "")) or _first_text(header, "SOPClassUID")
+    return tuple((sop_class, str(uid)) if uid else None for uid in uids)
+
+
+def _source_frames(array: xr.DataArray, plan: Plan) -> tuple[tuple[str, str, int], ...]:
+    numbers = label_of(array, "frame_number")
+    if numbers is None:
+        numbers = np.ones(len(plan.rows), np.int64)
+    return tuple((*(source or ("", "")), int(number)) for source, number in zip(plan.sources, numbers, strict=True))
+
+
+def _is_cut(origin: Origin, array: xr.DataArray, kinds: tuple[str, ...]) -> bool:
+    """Whether planes are tiles of mosaics or grids."""
+    if origin.frames is None or not {"MOSAIC", "VFRAME"} & set(kinds):
+        return False
+    table = origin.frames.instances
+    used = table.encodings[table.encoding[origin.frames.instance[origin.rows.max()]]]
+    return (used.rows, used.columns) != (array.sizes["y"], array.sizes["x"])
+
+
+def _instances(array: xr.DataArray, count: int) -> tuple[np.ndarray, ...]:
+    """Planes of each multi-frame instance: those of one source instance stay together."""
+    uids = label_of(array, "sop_instance_uid")
+    if uids is None:
+        return (np.arange(count),)
+    return tuple(np.flatnonzero(uids == uid) for uid in dict.fromkeys(uids.tolist()))
+
+
+def _check_can_keep(array: xr.DataArray, origin: Origin, is_multiframe: bool) -> None:
+    if array.name != STORED or origin.frames is None or (origin.rows < 0).any() or is_multiframe:
+        raise ValueError("identities are kept of stored_values of single-frame instances that this process has opened: leave keep_uids out")
+
+
+__all__ = ["DOSE", "Choices", "Origin", "Planes", "SeriesPlan", "WrittenDicom", "find_origin", "make_plan"]

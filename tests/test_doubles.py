@@ -19,7 +19,7 @@ def known_refs(count: int) -> FrameRefs:
     encoding = PixelEncoding(EXPLICIT_LITTLE_ENDIAN, rows=8, columns=6, is_signed=True)
     zeros = np.zeros(count, dtype=np.int64)
     numbers = np.arange(1, count + 1, dtype=np.int32)
-    return FrameRefs(("a.dcm",), (encoding,), zeros.astype(np.int32), zeros.astype(np.int16), zeros, zeros, numbers)
+    return FrameRefs(("a.dcm",), ("",), (encoding,), zeros.astype(np.int32), zeros.astype(np.int16), zeros, zeros, numbers)
 
 
 def test_reads_at_a_place_are_noted_with_their_place(tmp_path: Path) -> None:

@@ -140,6 +140,7 @@ def test_tree_has_the_nodes_and_values_of_open_study(tmp_path: Path) -> None:
     make_seg(tmp_path / "seg" / "seg.dcm", SeriesInstanceUID="1.2.5", SeriesNumber=3)
 
     tree = xr.open_datatree(tmp_path, engine="dicom", chunks={})
+    tree.name = "study"
 
     xr.testing.assert_identical(tree.load(), open_study(tmp_path).load())
 

@@ -1,4 +1,4 @@
-"""Lookup tables, windows, palettes, mappings and overlays as headers write them, rightly and wrongly."""
+"""Lookup tables, windows, palettes and mappings as headers write them, rightly and wrongly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from xdicom.errors import PixelDataError
 from xdicom.headers.elements import Syntax
 from xdicom.headers.luts import (
     parse_modality_lut,
-    parse_overlays,
     parse_palette,
     parse_presentation_lut,
     parse_real_world_maps,
@@ -252,7 +251,7 @@ def test_damaged_segments_are_refused_with_their_tag() -> None:
         parse_palette(header)
 
 
-# --- real-world values and overlays -----------------------------------------------------------------------------------
+# --- real-world values ------------------------------------------------------------------------------------------------
 
 
 def test_real_world_maps_linear_and_by_table() -> None:
@@ -273,21 +272,6 @@ def test_real_world_maps_linear_and_by_table() -> None:
     assert (maps[0].label, maps[0].explanation, maps[0].unit) == ("FLOW", "Blood flow", "ml/min")
     assert maps[1].table is not None
     assert maps[1].table.data.tolist() == [0.1, 7.0]
-
-
-def test_overlays_of_two_groups() -> None:
-    header = {
-        0x60000010: us(2), 0x60000011: us(4), 0x60000040: lo("R"), 0x60000050: us(-1, 3, vr="SS"), 0x60000100: us(1), 0x60000102: us(0),
-        0x60003000: RawValue("OW", b"\x0f\x00"), 0x60001500: lo("liver"),
-        0x60020010: us(2), 0x60020011: us(4), 0x60020100: us(16), 0x60020102: us(12),
-    }  # fmt: skip
-    header[0x60000050] = RawValue("SS", struct.pack("<2h", -1, 3))
-
-    first, second = parse_overlays(header)
-
-    assert (first.group, first.rows, first.columns, first.origin, first.kind, first.label) == (0x6000, 2, 4, (-1, 3), "R", "liver")
-    assert (first.bits, first.is_embedded) == (b"\x0f\x00", False)
-    assert (second.is_embedded, second.bit_position) == (True, 12)
 
 
 # --- real files -------------------------------------------------------------------------------------------------------

@@ -254,6 +254,16 @@ def test_elements_of_overlay_planes_are_named_by_their_group(tmp_path: Path) -> 
     assert header.text("overlay_02_overlay_description") == "lines"
 
 
+@pytest.mark.parametrize(("syntax", "vr", "is_swapped"), [("native", "OW", 0), ("implicit", "OW", 0), ("big_endian", "OW", 1), ("big_endian", "OB", 0)])
+def test_the_place_of_overlay_data_is_a_value_and_its_bytes_are_not(tmp_path: Path, syntax: str, vr: str, is_swapped: int) -> None:
+    data = file(tmp_path, syntax, elements={0x60000010: ("US", 8), 0x60003000: (vr, bytes(range(16)))})
+
+    offset, length, swapped = header_of(data).values["overlay_00_overlay_data"].value().numbers()
+
+    assert (length, swapped) == (16, is_swapped)
+    assert sorted(data[int(offset) : int(offset) + 16]) == list(range(16))
+
+
 def test_a_name_of_a_person_is_not_among_the_values(tmp_path: Path) -> None:
     header = header_of(file(tmp_path, elements={"PatientName": "Someone^Known", "PatientBirthDate": "19700101", "PatientID": "4711"}))
 

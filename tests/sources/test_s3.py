@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import pickle
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from servers import SECRET, s3_server
 from xdicom.errors import SourceError
 from xdicom.sources import locate, public_options, read_heads, read_range, read_ranges, reset_statistics, statistics, using_options, whole
 
@@ -20,33 +20,19 @@ MISSING = [name for name in ("moto", "flask", "boto3", "s3fs", "obstore") if fin
 pytestmark = [pytest.mark.s3, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")]
 
 DATA = bytes(range(256)) * 400
-SECRET = "xyzzyplugh9"
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """Address of an S3 server with one bucket."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3", endpoint_url=endpoint, aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key=SECRET, region_name="us-east-1"
-    )
-    client.create_bucket(Bucket="bucket")
-    for name in ("a.dcm", "deep/b c.dcm", "deep/x%20y#?ü.dcm", "deep/.hidden"):
-        client.put_object(Bucket="bucket", Key=f"study/{name}", Body=DATA)
-    client.put_object(Bucket="bucket", Key="study/empty/", Body=b"")
-    client.put_object(Bucket="bucket", Key="other/one.dcm", Body=b"one", ACL="public-read")
-    client.create_bucket(Bucket="odd")
-    client.put_object(Bucket="odd", Key="study//a.dcm", Body=DATA)
-    client.close()
-    yield endpoint
-    server.stop()
+    with s3_server() as server:
+        for name in ("a.dcm", "deep/b c.dcm", "deep/x%20y#?ü.dcm", "deep/.hidden"):
+            server.put(f"study/{name}", DATA)
+        server.put("study/empty/", b"")
+        server.client.put_object(Bucket="bucket", Key="other/one.dcm", Body=b"one", ACL="public-read")
+        server.client.create_bucket(Bucket="odd")
+        server.client.put_object(Bucket="odd", Key="study//a.dcm", Body=DATA)
+        yield server.endpoint
 
 
 @pytest.fixture

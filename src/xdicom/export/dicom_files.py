@@ -10,9 +10,10 @@ from typing import Any
 import xarray as xr
 
 from xdicom.errors import SourceError
+from xdicom.export.dicom_multiframe import write_multiframe
 from xdicom.export.dicom_planes import arranged
 from xdicom.export.dicom_plans import Choices, WrittenDicom, make_plan
-from xdicom.export.dicom_writing import write_instances, write_multiframe
+from xdicom.export.dicom_writing import write_instances
 from xdicom.lazy.blocks import Report
 
 

@@ -40,6 +40,8 @@ LABELS: dict[str, str] = {
     "acquisition_time": "AcquisitionTime", "content_time": "ContentTime",
 }  # fmt: skip
 """Element of a single-frame instance that states what a coordinate does."""
+_TYPE_2 = frozenset({"EchoTime", "KVP", "AcquisitionNumber", "RepetitionTime"})
+"""Elements that some kinds of image must have, if only empty."""
 CLOCKS = frozenset({"AcquisitionTime", "ContentTime"})
 
 _ICON, _PERSONAL_COPY = 0x00880200, 0x04000561
@@ -84,7 +86,7 @@ class Plan:
     """SOP Instance UID of each plane's new instance."""
     form: Form
     """How values are stored."""
-    headers: tuple[Place, ...] | None
+    headers: tuple[Place | None, ...] | None
     """Header of each plane's own source; None where planes have none, and `template` is used."""
     template: Elements
     """Header for planes without their own."""
@@ -116,8 +118,8 @@ class Plan:
     """Whether stored values are others than those of the source."""
     is_cut: bool = False
     """Whether planes are tiles of the source's frames: what vendors say of the whole does not hold."""
-    lossy: tuple[str, float] | None = None
-    """Method and ratio of a lossy compression that is applied."""
+    lossy: str = ""
+    """Method of a lossy compression that is applied; empty where nothing is lost."""
     attributes: Elements = field(default_factory=dict)
     """Elements that the person wants, above all others."""
     options: PublicOptions = ()
@@ -140,7 +142,7 @@ class Plan:
         )
 
 
-def header_of(plan: Plan, i: int, limits: tuple[int, int] | None) -> Elements:
+def header_of(plan: Plan, i: int, limits: tuple[int, int] | None, loss_ratio: float = 1.0) -> Elements:
     """Header of the instance of plane `i` of a plan, with the smallest and largest of its stored values.
 
     Raises
@@ -148,8 +150,9 @@ def header_of(plan: Plan, i: int, limits: tuple[int, int] | None) -> Elements:
     InconsistentSeriesError
         If the labels no longer say where the plane lies, but its header did for another size of it.
     """
-    has_own = plan.headers is not None
-    elements = plan.headers[i].read() if plan.headers is not None else dict(plan.template)
+    place = None if plan.headers is None else plan.headers[i]
+    has_own = place is not None
+    elements = dict(plan.template) if place is None else place.read()
     was = tuple(elements[TAGS[name]].numbers()[0] if TAGS[name] in elements else 0 for name in ("Rows", "Columns"))
     encoding = plan.form.encoding
     clean(elements, plan, is_resized=was != (encoding.rows, encoding.columns))
@@ -166,9 +169,9 @@ def header_of(plan: Plan, i: int, limits: tuple[int, int] | None) -> Elements:
         set_element(elements, "SOPInstanceUID", plan.uids[i])
         if int(plan.instance_number[i]) >= 0:
             set_element(elements, "InstanceNumber", int(plan.instance_number[i]))
-        mark_derived(elements, plan.sources[i])
-    if plan.lossy is not None:
-        add_loss(elements, *plan.lossy)
+        mark_derived(elements, plan.sources[i], is_cut=plan.is_cut)
+    if plan.lossy:
+        add_loss(elements, plan.lossy, loss_ratio)
     set_attributes(elements, plan)
     return elements
 
@@ -212,11 +215,11 @@ def _is_embedded(elements: Elements, group: int) -> bool:
 
 def _set_place(elements: Elements, plan: Plan, i: int) -> None:
     if plan.spacing_mm is not None and (plan.positions_mm is not None or TAGS["PixelSpacing"] in elements):
-        _settle(elements, "PixelSpacing", list(plan.spacing_mm))
+        settle(elements, "PixelSpacing", list(plan.spacing_mm))
     if plan.positions_mm is None or plan.orientation is None:
         return
-    _settle(elements, "ImagePositionPatient", plan.positions_mm[i].tolist())
-    _settle(elements, "ImageOrientationPatient", list(plan.orientation), ORIENTATION_TOLERANCE)
+    settle(elements, "ImagePositionPatient", plan.positions_mm[i].tolist())
+    settle(elements, "ImageOrientationPatient", list(plan.orientation), ORIENTATION_TOLERANCE)
     if TAGS["SpacingBetweenSlices"] in elements:
         if plan.step_mm is None:
             if plan.headers is None:
@@ -225,7 +228,7 @@ def _set_place(elements: Elements, plan: Plan, i: int) -> None:
             set_element(elements, "SpacingBetweenSlices", plan.step_mm)
 
 
-def _settle(elements: Elements, keyword: str, value: Any, tolerance: float = 1e-6) -> None:
+def settle(elements: Elements, keyword: str, value: Any, tolerance: float = 1e-6) -> None:
     """Set numbers, unless they are there already within `tolerance`: then they stay as their writer wrote them."""
     if not is_near(elements, keyword, value, tolerance):
         set_element(elements, keyword, value)
@@ -241,9 +244,9 @@ def _set_labels(elements: Elements, plan: Plan, i: int, *, has_own: bool) -> Non
             if not has_own and is_known:
                 set_element(elements, keyword, time_text(float(value)))
         elif not has_own or plan.is_cut:
-            set_element(elements, keyword, value if is_known else None)
+            set_element(elements, keyword, value if is_known else "" if keyword in _TYPE_2 else None)
         elif tag in elements and is_known and len(elements[tag].numbers()) == np.size(value):
-            _settle(elements, keyword, value)
+            settle(elements, keyword, value)
 
 
 def _set_values(elements: Elements, plan: Plan, i: int, limits: tuple[int, int] | None) -> None:
@@ -259,8 +262,8 @@ def _set_values(elements: Elements, plan: Plan, i: int, limits: tuple[int, int] 
         if TAGS["DoseGridScaling"] in plan.shared:
             set_element(elements, "RescaleSlope", None)
         else:
-            _settle(elements, "RescaleSlope", slope, 1e-14)
-            _settle(elements, "RescaleIntercept", intercept, 1e-14)
+            settle(elements, "RescaleSlope", slope, 1e-14)
+            settle(elements, "RescaleIntercept", intercept, 1e-14)
     vr = "SS" if encoding.is_signed else "US"
     for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
         tag = TAGS[keyword]
@@ -271,12 +274,18 @@ def _set_values(elements: Elements, plan: Plan, i: int, limits: tuple[int, int] 
         elements[TAGS["LargestImagePixelValue"]] = make_value(vr, limits[1])
 
 
-def mark_derived(elements: Elements, source: tuple[str, str] | None, frame_number: int | None = None) -> None:
+def set_multiframe_values(elements: Elements, plan: Plan) -> None:
+    """Window and rescale of a multi-frame instance without functional groups: one for all its frames."""
+    alone = plan.take(np.array([0]))
+    _set_values(elements, alone, 0, None)
+
+
+def mark_derived(elements: Elements, source: tuple[str, str] | None, *, is_cut: bool = False) -> None:
     """Say that the image is derived, and of which instance (PS3.3 C.7.6.1.1.2, C.12.4.1)."""
-    kinds = list(texts_of(elements, "ImageType")) or ["DERIVED", "PRIMARY"]
+    kinds = [kind for kind in texts_of(elements, "ImageType") if not (is_cut and kind in ("MOSAIC", "VFRAME"))]
     set_element(elements, "ImageType", ["DERIVED", *(kinds[1:] or ["PRIMARY"])])
     if source is not None:
-        set_element(elements, "SourceImageSequence", [source_item(source, frame_number)])
+        set_element(elements, "SourceImageSequence", [source_item(source)])
 
 
 def source_item(source: tuple[str, str], frame_number: int | None = None) -> dict[str, Any]:

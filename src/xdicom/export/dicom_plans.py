@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -13,11 +13,11 @@ import xarray as xr
 
 from xdicom.errors import UnsupportedEncodingError
 from xdicom.export.dicom_elements import Elements, add_text, set_element, texts_of
-from xdicom.export.dicom_forms import DOSE, choose_form
+from xdicom.export.dicom_forms import choose_form
 from xdicom.export.dicom_header import Place, Plan, add_equipment, describe_pixels, wanted_elements
 from xdicom.export.dicom_labels import instance_numbers, plane_labels, window_labels
 from xdicom.export.dicom_minimal import minimal_header
-from xdicom.export.dicom_planes import Planes, frame_sizes, label_of, planes_of
+from xdicom.export.dicom_planes import frame_sizes, label_of, planes_of
 from xdicom.export.dicom_secondary import SECONDARY_CAPTURE, secondary_header
 from xdicom.headers.dictionary import TAGS
 from xdicom.labeled.origins import locate_frames, place_of_series
@@ -82,8 +82,18 @@ class SeriesPlan:
     """Planes of each multi-frame instance; None for single-frame instances."""
     refs: FrameRefs | None
     """Frames that the planes must equal, where their identity is kept."""
-    groups: tuple[tuple[str, str, int], ...] = ()
+    source_frames: tuple[tuple[str, str, int], ...] = ()
     """SOP Class and Instance UID and number of the source frame of each plane, where the source was multi-frame."""
+    places: tuple[Place | None, ...] | None = None
+    """Header of each plane's source."""
+    steps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Step of each plane along the dimensions that count planes."""
+    seconds: np.ndarray | None = None
+    """Time of each plane."""
+
+    def done(self, size: int, error: float) -> WrittenDicom:
+        """What was done when all is written."""
+        return WrittenDicom(self.instances, len(self.plan.rows), size, self.series_uid, error)
 
     @property
     def instances(self) -> int:
@@ -166,14 +176,31 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         is_derived=not keeps,
         is_rescaled=chosen.is_rescaled,
         is_cut=_is_cut(origin, array, kinds),
-        lossy=(loses.lossy_method, 1.0) if loses is not None and loses.largest_loss is not None else None,
+        lossy="" if loses is None else loses.lossy_method,
         attributes=wanted,
         options=public_options([place.url for place in origin.places or () if place is not None]),
     )
     refs = origin.frames.refs().take(origin.rows) if keeps and origin.frames is not None else None
-    return SeriesPlan(
-        plan, len(frame_sizes(array)), series_uid, _instances(array, count) if is_multiframe else None, refs, _source_frames(array, plan) if is_multiframe else ()
+    single = SeriesPlan(plan, len(frame_sizes(array)), series_uid, None, refs)
+    if not is_multiframe:
+        return single
+    sizes = frame_sizes(array)
+    steps = np.indices(tuple(sizes.values())).reshape(len(sizes), -1)
+    return replace(
+        single,
+        frames_of=_instances(array, count),
+        source_frames=_source_frames(array, plan),
+        places=origin.places,
+        steps={str(name): steps[axis] for axis, name in enumerate(sizes)},
+        seconds=_seconds(array),
     )
+
+
+def _seconds(array: xr.DataArray) -> np.ndarray | None:
+    """Time of each plane [s], where the labels tell."""
+    seconds = label_of(array, "time")
+    is_time = seconds is not None and seconds.dtype.kind in "iuf" and array.coords["time"].attrs.get("units") == "s"
+    return seconds.astype(float) if seconds is not None and is_time else None
 
 
 def find_origin(array: xr.DataArray) -> Origin:
@@ -275,6 +302,3 @@ def _instances(array: xr.DataArray, count: int) -> tuple[np.ndarray, ...]:
 def _check_can_keep(array: xr.DataArray, origin: Origin, is_multiframe: bool) -> None:
     if array.name != STORED or origin.frames is None or (origin.rows < 0).any() or is_multiframe:
         raise ValueError("identities are kept of stored_values of single-frame instances that this process has opened: leave keep_uids out")
-
-
-__all__ = ["DOSE", "Choices", "Origin", "Planes", "SeriesPlan", "WrittenDicom", "find_origin", "make_plan"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,12 @@ from xdicom.export.dicom_pixels import frame_bytes, measure, pixel_element_head,
 from xdicom.index.progress import progress_bar
 from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import Array
+from xdicom.lazy.frames import FrameBlock, read_block
+from xdicom.model.frames import FrameRefs
 from xdicom.sources.options import using_options
 
 BATCH = 64
 """Blocks whose plans travel together."""
-
-
-def frame_shape_of(array: Array) -> tuple[int, ...]:
-    """Lengths of the dimensions that count planes: all but those whose blocks are whole by contract."""
-    return tuple(array.shape)
 
 
 def batches(array: Array, frame_dims: int) -> Iterator[tuple[list[tuple[int, ...]], np.ndarray]]:
@@ -69,3 +65,89 @@ def whole_file(path: Path) -> Iterator[Any]:
         raise SourceError(f"{path} can't be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_instances(array: Array, series: Any, folder: Path, names: list[str], progress: bool | Report) -> Any:
+    """Write one single-frame instance for each plane; see `write_dicom`."""
+    blocks = int(np.prod(array.numblocks, dtype=np.int64))
+    size, error, done = 0, 0.0, 0
+    with reporter(progress, blocks) as report:
+        for batch, rows in batches(array, series.frame_dims):
+            refs = None if series.refs is None else series.refs.take(rows)
+            function = partial(
+                write_block, plan=series.plan.take(rows), shape=array.shape[: series.frame_dims], folder=str(folder),
+                names=tuple(names[row] for row in rows), refs=refs,
+            )  # fmt: skip
+            for written, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
+                size, error = size + written, max(error, largest)
+            done += len(batch)
+    return series.done(size, error)
+
+
+def write_block(
+    block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str, names: tuple[str, ...], refs: FrameRefs | None
+) -> tuple[int, float]:
+    """Write the planes of one block; bytes written, and the largest error of storing them."""
+    planes = block.reshape(-1, *block.shape[len(shape) :])
+    size, error = 0, 0.0
+    with using_options(plan.options):
+        for plane, row in zip(planes, rows_at(place, shape), strict=True):
+            i = int(np.searchsorted(plan.rows, row))
+            stored, largest = stored_plane(plane, plan, i)
+            if refs is not None:
+                check_unchanged(stored, refs, i, plan)
+            size += write_instance(stored, plan, i, Path(folder) / names[i])
+            error = max(error, largest)
+    return size, error
+
+
+def stored_plane(plane: np.ndarray, plan: Plan, i: int) -> tuple[np.ndarray, float]:
+    """Stored values of plane `i`, and the error that storing them made."""
+    rescale = None if plan.rescale is None else (float(plan.rescale.slope[i]), float(plan.rescale.intercept[i]))
+    return to_stored(plane, plan.form, rescale, f"plane {int(plan.rows[i]) + 1}")
+
+
+def write_instance(stored: np.ndarray, plan: Plan, i: int, path: Path) -> int:
+    """Write one single-frame instance; its bytes."""
+    encoding = plan.form.encoding
+    data = frame_bytes(stored, plan.form)
+    limits = (int(stored.min()), int(stored.max())) if stored.dtype.kind in "iu" else None
+    elements = header_of(plan, i, limits, loss_ratio=stored.nbytes / max(1, len(data)))
+    head = file_head(elements, encoding.transfer_syntax_uid) + pixel_element_head(encoding, [len(data)])
+    tail = pixel_element_tail(encoding, len(data))
+    with whole_file(path) as file:
+        file.write(head)
+        file.write(data)
+        file.write(tail)
+    return len(head) + len(data) + len(tail)
+
+
+def check_unchanged(stored: np.ndarray, refs: FrameRefs, i: int, plan: Plan) -> None:
+    """Raise where a plane is not what its source holds.
+
+    Raises
+    ------
+    ValueError
+        With the number of the plane.
+    """
+    encoding = refs.encodings[refs.encoding[i]]
+    if encoding.frame_shape == stored.shape and encoding.dtype == stored.dtype:
+        source = read_block(FrameBlock(refs.one(i), stored.shape, stored.dtype, np.zeros(1, np.int32), options=plan.options))
+        if np.array_equal(source, stored):
+            return
+    raise ValueError(f"plane {int(plan.rows[i]) + 1} is not what its source holds, so that it can't keep its identity: leave keep_uids out")
+
+
+@contextmanager
+def reporter(progress: bool | Report, blocks: int) -> Iterator[Report | None]:
+    """What is told of blocks that are done."""
+    if callable(progress):
+        yield progress
+        return
+    with progress_bar("blocks", blocks) if progress else nullcontext() as report:
+        yield report
+
+
+def shifted(report: Report | None, done: int, of: int) -> Report | None:
+    """`report` for a part of the blocks, of which `done` came before."""
+    return None if report is None else lambda now, _: report(done + now, of)

@@ -6,6 +6,7 @@ What comes out is what `records.parse_header` finds in each of them; a file abou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,7 +27,11 @@ FEWEST_ALIKE = 4
 """Files for which walking in step is worth it."""
 MOST_LAYOUTS = 24
 """Layouts that are tried on the files of one batch; what is left is walked file by file."""
-_META_START = 132
+MOST_FAILURES = 6
+"""Files that nothing else is like, after which the rest of their kind is walked file by file."""
+_META_START, _META_LIKELY_END = 132, 640
+_UIDS_OF_META = re.compile(rb"\x02\x00[\x02\x10\x12]\x00UI..([0-9.]+)", re.DOTALL)
+"""SOP class, transfer syntax and implementation in meta information (PS3.10 7.1)."""
 _TRANSFER_SYNTAX = (TAGS["TransferSyntaxUID"],)
 _META = frozenset((tag,) for tag in PUBLIC if tag >> 16 == 2)
 _LEFT_TO_OTHERS = frozenset({"shared_functional_groups_sequence", "per_frame_functional_groups_sequence", "extended_offset_table"})
@@ -82,17 +87,35 @@ class HeadBatch:
         is_dicom = (self.heads[:, 128:132] == np.frombuffer(b"DICM", np.uint8)).all(axis=1) & (got > _META_START + PADDING)
         left = np.flatnonzero(is_dicom)
         found: list[AlikeHeaders] = []
-        for _ in range(MOST_LAYOUTS):
-            if len(left) < FEWEST_ALIKE:
-                break
+        groups = [left]
+        if len(left) >= FEWEST_ALIKE:
             rows = self._parse_layout(left, got, read_more, found)
-            if not len(rows):
-                # The first one can't be walked in step: it is left to the walk of one file.
-                left = left[1:]
-                continue
             left = np.setdiff1d(left, rows, assume_unique=True)
+            # A heap of many kinds: files of one kind are compared with each other, not with the others.
+            groups = self._kinds(left) if 2 * len(rows) < len(left) else [left]
+        for group in groups:
+            self._parse_group(group, got, read_more, found)
         taken = np.concatenate([headers.rows for headers in found]) if found else np.empty(0, np.int64)
         return found, np.setdiff1d(np.arange(self.count), taken)
+
+    def _parse_group(self, left: np.ndarray, got: np.ndarray, read_more: ReadMore, found: list[AlikeHeaders]) -> None:
+        """Read the files of one kind by layout, until what is left is not alike."""
+        failures = 0
+        for _ in range(MOST_LAYOUTS):
+            if len(left) < FEWEST_ALIKE or failures > MOST_FAILURES:
+                return
+            rows = self._parse_layout(left, got, read_more, found)
+            failures += len(rows) < FEWEST_ALIKE
+            # Where the first one can't be walked in step, it is left to the walk of one file.
+            left = np.setdiff1d(left, rows, assume_unique=True) if len(rows) else left[1:]
+
+    def _kinds(self, left: np.ndarray) -> list[np.ndarray]:
+        """Files by SOP class and transfer syntax, as far as their meta information shows these in its usual place."""
+        kinds: dict[tuple[bytes, ...], list[int]] = {}
+        for row in left.tolist():
+            head = self.block[row, _META_START:_META_LIKELY_END].tobytes()
+            kinds.setdefault(tuple(_UIDS_OF_META.findall(head)), []).append(row)
+        return [np.array(rows, np.int64) for rows in kinds.values()]
 
     def _parse_layout(self, left: np.ndarray, got: np.ndarray, read_more: ReadMore, found: list[AlikeHeaders]) -> np.ndarray:
         """Read the files laid out like the first of `left`; their numbers, none where it can't be read so."""

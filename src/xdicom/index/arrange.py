@@ -8,7 +8,7 @@ import numpy as np
 
 from xdicom.index.axes import Division, divide
 from xdicom.index.clocks import diffusion_of
-from xdicom.index.kinds import dose_positions, frame_axes, is_segmentation, segment_axes
+from xdicom.index.kinds import dose_positions, frame_axes, is_segmentation, nuclear_axes, nuclear_positions, segment_axes
 from xdicom.index.records import Records
 from xdicom.index.spacing import Stack, stack_planes
 from xdicom.index.split import plane_name, split, stack_name
@@ -38,7 +38,7 @@ def arrange(frames: FrameTable) -> Arrangement:
     arrangement = Arrangement()
     records = Records(frames, _without_copies(frames, arrangement))
     arrangement.notes.extend(_missing_parts(frames))
-    records = dose_positions(records, arrangement.notes)
+    records = nuclear_positions(dose_positions(records, arrangement.notes))
     parts, notes = cut_tiles(records)
     arrangement.notes.extend(notes)
     pieces = [piece for part in parts for piece in split(part)]
@@ -126,6 +126,10 @@ def _grids(records: Records, number: int) -> list[FrameGrid]:
         apart = _by_instance(records)
         if len(apart) > 1:
             return [grid for piece in apart for grid in _grids(piece, number)]
+    numbered = nuclear_axes(records)
+    grid = _place(records, [*numbered, (z, stack.place)]) if numbered else None
+    if grid is not None:
+        return [_grid(records, name, grid, attrs, stack)]
     division = divide(records, stack.place)
     if division.is_complete:
         grid = _place(records, [*division.axes, (z, stack.place)])

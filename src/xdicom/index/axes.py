@@ -64,7 +64,7 @@ def divide(records: Records, place: np.ndarray) -> Division:
         chosen = next((candidate for candidate in candidates if _is_grid(cell, count, candidate.labels)), None)
         axis: Axis
         if chosen is not None:
-            axis, labels = _meaning(records, chosen, diffusion, weights, is_rank=False)
+            axis, labels = _meaning(records, place, chosen, diffusion, weights, is_rank=False)
         else:
             ranked = _by_rank(records, cell, count)
             if ranked is None:
@@ -72,7 +72,7 @@ def divide(records: Records, place: np.ndarray) -> Division:
                 division.attrs = _what_is_missing(records, place, candidates)
                 return division
             name, labels = ranked
-            axis, labels = _meaning(records, Candidate(name, labels, None), diffusion, weights, is_rank=True)
+            axis, labels = _meaning(records, place, Candidate(name, labels, None), diffusion, weights, is_rank=True)
         division.axes.append((_unique_name(axis, division), labels))
         steps = int(labels.max()) + 1
         cell, count = cell * steps + labels, count * steps
@@ -143,14 +143,25 @@ def _candidates(records: Records, diffusion: Diffusion | None, weights: np.ndarr
     inversion = np.where(np.isfinite(inversion), inversion, records.numbers("inversion_time"))
     number("inversion_time", inversion, 1e-3, "ms", "InversionTime")
     number("flip_angle", records.numbers("flip_angle"), 1e-3, "deg", "FlipAngle")
+    velocity = records.vectors("velocity_encoding_direction", 3)
+    if np.isfinite(velocity).any():
+        _, labels = distinct_rows(np.where(np.isnan(velocity), np.nan, np.round(velocity, 4)))
+        if labels.max() > 0:
+            found.append(Candidate("velocity_encoding", _by_first_occurrence(records, labels), None, {"source": "VelocityEncodingDirection"}))
+    text("label_type", records.texts("philips_label_type"), "(2005,xx29) Philips MR Imaging DD 005")
     number("trigger_time", records.numbers("nominal_cardiac_trigger_delay_time"), 1e-3, "ms", "NominalCardiacTriggerDelayTime")
     number("cardiac_phase", records.numbers("nominal_percentage_of_cardiac_phase"), 1e-3, "percent", "NominalPercentageOfCardiacPhase")
     index = records.numbers("temporal_position_index")
     index = np.where(np.isfinite(index), index, records.numbers("temporal_position_identifier"))
     number("temporal_position", index, 1, "", "TemporalPositionIndex" if records.has("temporal_position_index") else "TemporalPositionIdentifier")
     number("phase_number", records.numbers("philips_phase_number"), 1, "", "(2001,xx08) Philips Imaging DD 001")
+    is_gated = any("GATED" in str(kind).split("\\") for kind in set(records.texts("series_type").tolist()))
+    if is_gated:  # gates of PET are told by their time in the cycle, whenever they were measured (PS3.3 C.8.9.1.1.1)
+        number("trigger_time", records.numbers("trigger_time"), 1e-3, "ms", "TriggerTime")
     number("time", records.numbers("frame_reference_time"), TIME_TOLERANCE_S, "s", "FrameReferenceTime", 1e-3)
-    number("trigger_time", records.numbers("trigger_time"), 1e-3, "ms", "TriggerTime")
+    if not is_gated:
+        number("trigger_time", records.numbers("trigger_time"), 1e-3, "ms", "TriggerTime")
+    number("rr_interval", records.numbers("low_rr_value"), 1, "ms", "LowRRValue")
     for clock in (acquisition_clock(records), content_clock(records)):
         number("clock", clock.seconds, TIME_TOLERANCE_S, "s", clock.source)
     number("acquisition", records.numbers("acquisition_number"), 1, "", "AcquisitionNumber")
@@ -217,7 +228,7 @@ def is_function_of(values: np.ndarray, labels: np.ndarray) -> bool:
 
 
 def _meaning(
-    records: Records, chosen: Candidate, diffusion: Diffusion | None, weights: np.ndarray | None, *, is_rank: bool
+    records: Records, place: np.ndarray, chosen: Candidate, diffusion: Diffusion | None, weights: np.ndarray | None, *, is_rank: bool
 ) -> tuple[Axis, np.ndarray]:
     """The axis by its meaning, and the step of each plane on it."""
     labels, steps = chosen.labels, int(chosen.labels.max()) + 1
@@ -230,11 +241,14 @@ def _meaning(
     if chosen.kind in ("temporal_position", "phase_number", "clock", "time", "repetition"):
         for clock in _clocks(records):
             values = _values_on(clock.seconds, labels, steps)
-            if values is not None and len(np.unique(values)) == steps and (np.diff(values) > 0).all():
+            if values is not None and (np.diff(values) > 0).all():
                 attrs: dict[str, object] = {"units": "s", "source": clock.source, "long_name": "time since the first step"}
                 if clock.is_absolute:
                     attrs["start"] = str(np.datetime64(round(values[0] * 1e6), "us"))
                 return Axis("time", np.round(values - values[0], 6), attrs), labels
+        if is_rank and _rises_with(records.numbers("trigger_time"), place, labels) and not _rises_with(acquisition_clock(records).seconds, place, labels):
+            attrs = {"source": "TriggerTime", "long_name": "cardiac phase (ordinal); trigger times differ from plane to plane"}
+            return Axis("cardiac_phase", np.arange(steps), attrs), labels
         if chosen.kind == "time" and not is_rank:
             return Axis("time", chosen.values, chosen.attrs), labels
         if chosen.kind in ("temporal_position", "phase_number"):
@@ -243,6 +257,15 @@ def _meaning(
             return Axis("repetition", np.arange(steps), {"source": "InstanceNumber", "long_name": "repetition (ordinal)"}), labels
         return Axis("time", np.arange(steps), {"long_name": "time step (ordinal); clocks differ from plane to plane"}), labels
     return Axis(chosen.kind, chosen.values, chosen.attrs), labels
+
+
+def _rises_with(values: np.ndarray, place: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether the values at each place rise from step to step."""
+    if not np.isfinite(values).all():
+        return False
+    order = np.lexsort((labels, place))
+    is_next = (np.diff(place[order]) == 0) & (np.diff(labels[order]) > 0)
+    return bool((np.diff(values[order])[is_next] > TIME_TOLERANCE_S).all())
 
 
 def _clocks(records: Records) -> list[Clock]:

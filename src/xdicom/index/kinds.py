@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdicom.headers.dictionary import NAMES
+from xdicom.headers.dictionary import NAMES, TAGS
 from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
 from xdicom.index.axes import number_labels
@@ -14,6 +14,7 @@ from xdicom.model.grid import Axis
 from xdicom.model.plane import slice_normals
 
 RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+NUCLEAR_MEDICINE = "1.2.840.10008.5.1.4.1.1.20"
 SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 
 _VECTORS = {
@@ -73,6 +74,49 @@ def dose_positions(records: Records, notes: list[str]) -> Records:
     return records
 
 
+def nuclear_positions(records: Records) -> Records:
+    """Records with the positions of reconstructed slices of nuclear medicine (PS3.3 C.8.4.8, C.8.4.11, C.8.4.15).
+
+    The detector's position and orientation are those of the first slice; the others lie Spacing Between Slices apart along its
+    normal, or against it where that is negative.
+    """
+    if not (records.texts("sop_class_uid") == NUCLEAR_MEDICINE).all() or not records.has("slice_vector") or records.has("image_position_patient"):
+        return records
+    first = _detector(records)
+    spacing = records.numbers("spacing_between_slices")
+    vectors = dict(_vectors(records))
+    if first is None or "slice" not in vectors or not (np.isfinite(spacing).all() and (spacing != 0).all()):
+        return records
+    position, orientation = first
+    steps = (vectors["slice"][1] - 1)[:, None] * spacing[:, None] * slice_normals(orientation[None])
+    records.own["image_position_patient"] = number_column(position + steps)
+    records.own["image_orientation_patient"] = number_column(np.tile(orientation, (len(records), 1)))
+    return records
+
+
+def _detector(records: Records) -> tuple[np.ndarray, np.ndarray] | None:
+    """Position and orientation of the only detector, which stands for the reconstruction; None where they are not stated."""
+    column = records.column("detector_information_sequence")
+    value = column.first() if column is not None and column.kind == "raw" and len(column.values) == 1 else None
+    items = value.items() if isinstance(value, RawValue) else []
+    if len(items) != 1:
+        return None
+    numbers = [items[0][TAGS[keyword]].numbers() if TAGS[keyword] in items[0] else () for keyword in ("ImagePositionPatient", "ImageOrientationPatient")]
+    return (np.array(numbers[0], float), np.array(numbers[1], float)) if [len(each) for each in numbers] == [3, 6] else None
+
+
+def nuclear_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
+    """Axes beside the slices that the vectors of nuclear medicine number; none for other objects."""
+    if not records.has("slice_vector"):
+        return []
+    axes = []
+    for name, (source, numbers) in _vectors(records):
+        values, labels = number_labels(numbers, 1)
+        if name != "slice" and len(values) > 1:
+            axes.append((Axis(name, values.astype(np.int64), {"source": source}), labels))
+    return axes
+
+
 def frame_axes(records: Records) -> tuple[list[tuple[Axis, np.ndarray]], dict[str, object]]:
     """Axes of frames without a geometry: vectors of nuclear medicine, or the times of a cine run; none where nothing numbers them."""
     vectors = _vector_axes(records)
@@ -85,11 +129,21 @@ def frame_axes(records: Records) -> tuple[list[tuple[Axis, np.ndarray]], dict[st
 
 
 def _vector_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
+    axes = []
+    for name, (source, numbers) in _vectors(records):
+        values, labels = number_labels(numbers, 1)
+        axes.append((Axis(name, values.astype(np.int64), {"source": source}), labels))
+    sizes = [len(axis.values) for axis, _ in axes if axis.values is not None]
+    return axes if axes and int(np.prod(sizes)) == len(records) else []
+
+
+def _vectors(records: Records) -> list[tuple[str, tuple[str, np.ndarray]]]:
+    """Numbers of each record by the vectors that Frame Increment Pointer names; none where one of them is too short."""
     pointers = records.column("frame_increment_pointer")
     if pointers is None or len(np.unique(records.frames.instance[records.row])) != 1:
         return []
     frame = records.frames.frame_number[records.row] - 1
-    axes = []
+    found = []
     for tag in pointers.numbers()[0]:
         name = NAMES.get(int(tag), "") if np.isfinite(tag) else ""
         vector = records.column(name) if name in _VECTORS else None
@@ -98,10 +152,8 @@ def _vector_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
         numbers = vector.numbers()[0]
         if len(numbers) <= frame.max() or np.isnan(numbers[frame]).any():
             return []
-        values, labels = number_labels(numbers[frame], 1)
-        axes.append((Axis(_VECTORS[name], values.astype(np.int64), {"source": name}), labels))
-    sizes = [len(axis.values) for axis, _ in axes if axis.values is not None]
-    return axes if axes and int(np.prod(sizes)) == len(records) else []
+        found.append((_VECTORS[name], (name, numbers[frame])))
+    return found
 
 
 def _frame_times(records: Records) -> tuple[np.ndarray | None, dict[str, object]]:

@@ -17,8 +17,9 @@ from xdicom.index.catalog import Catalog, Problem
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable, InstanceTable, concatenate_frames
-from xdicom.sources.chain import Inflate, inflate_of, is_local, split_link
-from xdicom.sources.ranges import heads_block, read_heads, read_heads_into, read_into
+from xdicom.sources.chain import Inflate, inflate_of, is_local, split_chain, split_link
+from xdicom.sources.concurrency import at_once
+from xdicom.sources.ranges import REMOTE_HEAD_LENGTH, heads_block, read_heads, read_heads_into, read_into
 from xdicom.sources.readers import Reader
 from xdicom.sources.source import Source
 
@@ -70,8 +71,11 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
         if progress is not None:
             progress(len(sources) - len(others) + done, len(sources))
 
-    for number, head in read_heads(chosen, HEAD_LENGTH, on_progress=report, errors=errors, found=found):
-        _gather(others[number], found.get(number, chosen[number]), head, gathered)
+    heads = read_heads(chosen, HEAD_LENGTH, remote_length=REMOTE_HEAD_LENGTH, on_progress=report, errors=errors, found=found)
+    # Where storage is remote, the headers that are longer than their head are read on at the same time.
+    on_their_own = map if all(is_local(split_chain(source.url)[1]) for source in chosen) else at_once
+    for number, outcome in on_their_own(lambda entry: (entry[0], _attempt(found.get(entry[0], chosen[entry[0]]), entry[1])), heads):
+        _gather(others[number], found.get(number, chosen[number]), outcome, gathered)
     gathered.problems.extend((others[number], Problem(chosen[number].url, str(error), type(error).__name__)) for number, error in errors.items())
     by_pydicom = sum(header.parser == "pydicom" for header in gathered.headers)
     if gathered.headers or not parts:
@@ -203,15 +207,24 @@ def _in_order(parts: list[tuple[np.ndarray, FrameTable]]) -> FrameTable:
     return table.reorder(order, by_source)
 
 
-def _gather(number: int, source: Source, head: bytes, gathered: _Gathered) -> None:
+_Instance = tuple[str, int, Header, PixelEncoding, Spans]
+
+
+def _attempt(source: Source, head: bytes) -> _Instance | Problem:
+    """Url, size, header, encoding and spans of what lies at `source`, or why it can't be read."""
     try:
-        url, size, header, encoding, spans = _read(source, head)
+        return _read(source, head)
     except XDicomError as error:
-        gathered.problems.append((number, Problem(source.url, str(error), type(error).__name__, source.stamp)))
-        return
+        return Problem(source.url, str(error), type(error).__name__, source.stamp)
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
-        gathered.problems.append((number, Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError", source.stamp)))
+        return Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError", source.stamp)
+
+
+def _gather(number: int, source: Source, outcome: _Instance | Problem, gathered: _Gathered) -> None:
+    if isinstance(outcome, Problem):
+        gathered.problems.append((number, outcome))
         return
+    url, size, header, encoding, spans = outcome
     gathered.numbers.append(number)
     gathered.urls.append(url)
     gathered.sizes.append(size)
@@ -222,15 +235,15 @@ def _gather(number: int, source: Source, head: bytes, gathered: _Gathered) -> No
     gathered.notes.extend(Problem(source.url, note) for note in (*header.notes, *spans.notes))
 
 
-def _read(source: Source, head: bytes) -> tuple[str, int, Header, PixelEncoding, Spans]:
+def _read(source: Source, head: bytes) -> _Instance:
     if not head:
         raise NotDicomError("the file is empty")
-    with Reader(source.url) as reader:
+    with Reader(source.url, source.stamp) as reader:
         header, encoding, spans = _read_with(reader, head, source.size)
     if header.inflate_from < 0:
         return source.url, source.size, header, encoding, spans
     url = inflate_of(source.url, header.inflate_from)
-    with Reader(url) as reader:
+    with Reader(url, source.stamp) as reader:
         return url, -1, *_read_with(reader, reader.read(0, HEAD_LENGTH), -1, header.inflate_from)
 
 

@@ -10,6 +10,7 @@ from xdicom.headers.columns import seconds_of_day, seconds_since_1970
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
 from xdicom.labeled.coords import Coordinate, place_values
+from xdicom.labeled.overlays import planes_of
 from xdicom.labeled.tables import palette_to_attrs, real_world_maps_to_attrs, table_to_attrs
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid
@@ -60,6 +61,9 @@ def header_attributes(grid: FrameGrid) -> dict[str, object]:
             attrs[name] = value.split("\\")
     if "window_center_width_explanation" in attrs:
         attrs["window_explanation"] = attrs.pop("window_center_width_explanation")
+    groups, _ = planes_of(grid.frames.instances)
+    if groups:
+        attrs["overlay_groups"] = groups
     attrs |= _encoding_attributes(grid) | _geometry_attributes(grid)
     attrs |= {name: value for name, value in grid.attrs.items() if name != "plane" or grid.plane is not None}
     if attrs.get("modality") == "PT":

@@ -42,6 +42,19 @@ def place_of(sop_instance_uid: str) -> tuple[str, int] | None:
     return None
 
 
+def place_of_series(series_instance_uid: str) -> tuple[str, int] | None:
+    """Where an instance of a series lies that was opened in this process, and where its first frame begins in it; or None."""
+    for frames in reversed(_tables.values()):
+        column = frames.instances.columns.get("series_instance_uid")
+        if column is None or not series_instance_uid:
+            continue
+        rows = np.flatnonzero(column.values == series_instance_uid)
+        if len(rows):
+            instance = int((column.codes == rows[0]).argmax())
+            return frames.instances.urls[instance], int(frames.offset[frames.instance == instance].min())
+    return None
+
+
 def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
     """The frames that an array was made of, and which of them fills each of its planes.
 

@@ -18,6 +18,7 @@ OVERLAY = "overlay"
 """Name of the dimension of overlay planes."""
 
 GROUPS = range(0x6000, 0x6020, 2)
+_NONE = "the headers of this array state no overlays (60xx,3000)"
 _NOT_OF_OVERLAYS = (
     *STORED_ATTRS, *VOI_ATTRS, "overlay_groups", "photometric_interpretation", "samples_per_pixel", "smallest_image_pixel_value",
     "largest_image_pixel_value",
@@ -56,6 +57,8 @@ def overlays(array: xr.DataArray) -> xr.DataArray:
         When an overlay lies in bits of the pixel cells that compression did not keep.
     """
     located = locate_frames(array)
+    if located is None and "overlay_groups" not in array.attrs:
+        raise ValueError(_NONE)
     if located is None:
         raise SourceError(
             "the instances of this array were not opened in this process: open their location with open_series() or open_study() first, then ask again"
@@ -64,8 +67,8 @@ def overlays(array: xr.DataArray) -> xr.DataArray:
     frames, rows = _used(frames, rows)
     groups, planes = planes_of(frames.instances)
     if not groups:
-        raise ValueError("the instances of this array have no overlays (60xx,3000)")
-    y, x = [dim for dim in array.dims if dim != "sample" and dim in ("y", "x")][:2] or ("y", "x")
+        raise ValueError(_NONE)
+    y, x = "y", "x"
     sizes = {(encoding.rows, encoding.columns) for encoding in frames.instances.encodings}
     if sizes != {(array.sizes.get(y), array.sizes.get(x))}:
         listed = ", ".join(f"{height} x {width}" for height, width in sorted(sizes))

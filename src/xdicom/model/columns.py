@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +77,29 @@ class Column:
             return None
         value = self.values[used[0]]
         return tuple(value[~np.isnan(value)].tolist() if value.dtype.kind == "f" else value.tolist()) if self.kind == "number" else value
+
+
+class TakenColumns(Mapping[str, Column]):
+    """Columns of some frames of a larger table, each cut out when it is first asked for."""
+
+    def __init__(self, columns: Mapping[str, Column], rows: np.ndarray) -> None:
+        self._columns, self._rows = columns, rows
+        self._taken: dict[str, Column] = {}
+
+    def __getitem__(self, name: str) -> Column:
+        found = self._taken.get(name)
+        if found is None:
+            found = self._taken[name] = self._columns[name].take(self._rows)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def smallest_codes(distinct: int) -> np.dtype[np.signedinteger]:

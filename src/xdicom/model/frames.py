@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xdicom.model.columns import Column, concatenate, merge_equal
+from xdicom.model.columns import Column, TakenColumns, concatenate, merge_equal
 from xdicom.model.encoding import PixelEncoding
 
 
@@ -138,7 +138,7 @@ class FrameTable:
                 stamps=tuple(old.stamps[i] for i in used.tolist()),
                 encodings=tuple(old.encodings[i] for i in kinds.tolist()),
                 encoding=encoding.reshape(-1).astype(np.int16),
-                columns={name: column.take(used) for name, column in old.columns.items()},
+                columns=TakenColumns(old.columns, used),
             )
         return FrameTable(
             instances=old,
@@ -146,7 +146,7 @@ class FrameTable:
             frame_number=self.frame_number[rows],
             offset=self.offset[rows],
             length=self.length[rows],
-            columns={name: column.take(rows) for name, column in self.columns.items()},
+            columns=TakenColumns(self.columns, rows),
         )
 
     def reorder(self, rows: np.ndarray, instances: np.ndarray) -> FrameTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
@@ -15,12 +15,12 @@ IN_FLIGHT = 64
 """Requests that are made at once of remote storage."""
 
 
-def at_once(function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[B]:
+def at_once(function: Callable[[A], B], arguments: Iterable[A]) -> Iterator[B]:
     """Results of `function`, in order, with up to `IN_FLIGHT` calls running and no more waiting than four times that."""
-    if len(arguments) <= 1:
+    if isinstance(arguments, Sequence) and len(arguments) <= 1:
         yield from map(function, arguments)
         return
-    with ThreadPoolExecutor(min(IN_FLIGHT, len(arguments)), thread_name_prefix="xdicom-read") as pool:
+    with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="xdicom-read") as pool:
         waiting: deque[Future[B]] = deque()
         try:
             for argument in arguments:

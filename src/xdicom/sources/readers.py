@@ -10,18 +10,22 @@ from xdicom.sources.counters import count_local
 from xdicom.sources.files import open_local
 from xdicom.sources.ranges import read_range
 
-REMOTE_WINDOW = 1 << 16
-"""Bytes that one request for a remote source brings at least: headers of items lie near each other."""
+FIRST_WINDOW = 1 << 16
+"""Bytes that one request for a remote source brings at least: headers of items lie near each other [bytes]."""
+LARGEST_WINDOW = 4 << 20
+"""Limit of what it brings where reads follow each other: with every request four times as much [bytes]."""
 
 
 class Reader:
     """Bytes of one source, for as long as the `with` block lasts; nothing is opened before it is asked for."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, stamp: str = "") -> None:
         self.url = url
+        self.stamp = stamp
         self._fd = -1
         self._window = b""
         self._start = 0
+        self._size = FIRST_WINDOW // 4
 
     def read(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset` on; fewer only at the end.
@@ -44,7 +48,9 @@ class Reader:
     def _read_remote(self, offset: int, length: int) -> bytes:
         place = offset - self._start
         if place < 0 or place + length > len(self._window):
-            self._window, self._start, place = read_range(self.url, offset, max(length, REMOTE_WINDOW)), offset, 0
+            goes_on = 0 <= offset - self._start < 2 * max(len(self._window), FIRST_WINDOW)
+            self._size = min(4 * self._size, LARGEST_WINDOW) if goes_on else FIRST_WINDOW
+            self._window, self._start, place = read_range(self.url, offset, max(length, self._size), stamp=self.stamp), offset, 0
         return self._window[place : place + length]
 
     def __enter__(self) -> Reader:

@@ -1,0 +1,181 @@
+"""The header of a written multi-frame instance, and its frames from tasks into one file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from xdicom.errors import SourceError, UnsupportedEncodingError
+from xdicom.export.dicom_elements import Elements, file_head, set_element, tag_and_vr
+from xdicom.export.dicom_groups import PER_FRAME, SHARED, settle_groups
+from xdicom.export.dicom_header import Plan, add_loss, clean, mark_derived, put_in, set_attributes, set_multiframe_values, settle
+from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail
+from xdicom.export.dicom_plans import SeriesPlan, WrittenDicom
+from xdicom.export.dicom_writing import batches, reporter, rows_at, shifted, stored_plane, whole_file
+from xdicom.headers.dictionary import TAGS
+from xdicom.lazy.blocks import Place, Report, over_blocks
+from xdicom.lazy.cells import Array
+from xdicom.sources.options import using_options
+
+_OF_CONCATENATIONS = ("ConcatenationUID", "InConcatenationNumber", "InConcatenationTotalNumber", "ConcatenationFrameOffsetNumber", "SOPInstanceUIDOfConcatenationSource")
+_GRID_OFFSETS, _SLICES = "GridFrameOffsetVector", "SliceVector"
+
+
+def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list[str], progress: bool | Report) -> WrittenDicom:
+    """Write multi-frame instances: tasks encode frames into parts, which are then put behind their headers."""
+    assert series.frames_of is not None
+    parts = folder / f".parts-{uuid4().hex[:8]}"
+    count, blocks = len(series.plan.rows), int(np.prod(array.numblocks, dtype=np.int64))
+    part_of, offset, length = np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.int64)
+    files: list[str] = []
+    size, error, done = 0, 0.0, 0
+    try:
+        parts.mkdir()
+        with reporter(progress, blocks) as report:
+            for batch, rows in batches(array, series.frame_dims):
+                plan, shape = series.plan.take(rows), array.shape[: series.frame_dims]
+                function = partial(encode_block, plan=plan, shape=shape, folder=str(parts))
+                for name, written, lengths, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
+                    part_of[written], length[written] = len(files), lengths
+                    offset[written] = np.cumsum([0, *lengths[:-1]])
+                    files.append(name)
+                    error = max(error, largest)
+                done += len(batch)
+        for name, rows in zip(names, series.frames_of, strict=True):
+            ratio = rows.size * np.prod(series.plan.form.encoding.frame_shape) * series.plan.form.encoding.dtype.itemsize / max(1, length[rows].sum())
+            elements = multiframe_header(series, rows, float(ratio))
+            encoding = series.plan.form.encoding
+            with whole_file(folder / name) as file:
+                file.write(file_head(elements, encoding.transfer_syntax_uid) + pixel_element_head(encoding, length[rows].tolist()))
+                for row in rows.tolist():
+                    with (parts / files[part_of[row]]).open("rb") as part:
+                        part.seek(int(offset[row]))
+                        file.write(part.read(int(length[row])))
+                file.write(pixel_element_tail(encoding, int(length[rows].sum())))
+                size += file.tell()
+    except OSError as failure:
+        if isinstance(failure, SourceError):
+            raise
+        raise SourceError(f"{folder} can't be written: {failure.strerror or failure}") from failure
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+    return series.done(size, error)
+
+
+def encode_block(block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str) -> tuple[str, np.ndarray, list[int], float]:
+    """Write the frames of one block into a part; its name, the planes in it, the bytes of each, and the largest error."""
+    rows, name = rows_at(place, shape), uuid4().hex
+    lengths, error = [], 0.0
+    with whole_file(Path(os.path.join(folder, name))) as file:
+        for plane, row in zip(block.reshape(-1, *block.shape[len(shape) :]), rows, strict=True):
+            stored, largest = stored_plane(plane, plan, int(np.searchsorted(plan.rows, row)))
+            data = frame_bytes(stored, plan.form)
+            file.write(data)
+            lengths.append(len(data))
+            error = max(error, largest)
+    return name, rows, lengths, error
+
+
+def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float) -> Elements:
+    """Header of the instance that holds the planes `rows`."""
+    plan = series.plan.take(rows)
+    with using_options(plan.options):
+        place = None if series.places is None else series.places[rows[0]]
+        elements = dict(plan.template) if place is None else place.read()
+    was = tuple(int(elements[TAGS[name]].numbers()[0]) if TAGS[name] in elements else 0 for name in ("Rows", "Columns"))
+    encoding = plan.form.encoding
+    frames = int(elements[TAGS["NumberOfFrames"]].numbers()[0]) if TAGS["NumberOfFrames"] in elements else 1
+    clean(elements, plan, is_resized=was != (encoding.rows, encoding.columns))
+    for keyword in _OF_CONCATENATIONS:
+        set_element(elements, keyword, None)
+    source_frames = tuple(series.source_frames[row] for row in rows.tolist()) if series.source_frames else ()
+    put_in(elements, plan.shared)
+    set_element(elements, "NumberOfFrames", len(rows))
+    if SHARED in elements or PER_FRAME in elements:
+        settle_groups(elements, plan, {name: steps[rows] for name, steps in series.steps.items()}, source_frames)
+    else:
+        _settle_vectors(elements, plan, source_frames, frames, series.seconds[rows] if series.seconds is not None else None)
+        set_multiframe_values(elements, plan)
+    if plan.is_derived:
+        set_element(elements, "SOPInstanceUID", plan.uids[0])
+        mark_derived(elements, plan.sources[0])
+    if plan.lossy:
+        add_loss(elements, plan.lossy, loss_ratio)
+    set_attributes(elements, plan)
+    return elements
+
+
+def _settle_vectors(elements: Elements, plan: Plan, source_frames: tuple[tuple[str, str, int], ...], frames: int, seconds: np.ndarray | None) -> None:
+    """Elements that hold a value for each frame, for the frames that are written (PS3.3 C.7.6.6)."""
+    _set_first_place(elements, plan)
+    pointer = elements.get(TAGS["FrameIncrementPointer"])
+    numbers = [number - 1 for *_, number in source_frames] if source_frames and all(uid for _, uid, _ in source_frames) else None
+    tags: list[int] = [int(tag) for tag in pointer.numbers()] if pointer is not None else []
+    grid, _ = tag_and_vr(_GRID_OFFSETS)
+    for tag in tags:
+        value = elements.get(tag)
+        if value is None or tag == grid or len(value.numbers()) != frames or frames == 1:
+            continue
+        if numbers is None:
+            raise UnsupportedEncodingError(
+                f"({tag >> 16:04X},{tag & 0xFFFF:04X}) has a value for each frame of the source, and the array no longer says which these are: "
+                "keep the coordinate frame_number, or write what to_display() makes"
+            )
+        kept = [value.numbers()[number] for number in numbers]
+        slices, _ = tag_and_vr(_SLICES)
+        if tag == slices:
+            kept = (np.unique(kept, return_inverse=True)[1].reshape(-1) + 1).tolist()
+            set_element(elements, "NumberOfSlices", max(kept))
+        _set_by_tag(elements, tag, value.vr, kept)
+    if grid in elements and plan.positions_mm is not None and plan.orientation is not None:
+        normal = np.cross(plan.orientation[:3], plan.orientation[3:6])
+        settle(elements, _GRID_OFFSETS, np.round((plan.positions_mm - plan.positions_mm[0]) @ normal, 9))
+    if seconds is not None and len(seconds) > 1 and np.isfinite(seconds).all():
+        _set_times(elements, seconds)
+
+
+def _set_by_tag(elements: Elements, tag: int, vr: str, values: list[Any]) -> None:
+    from xdicom.export.dicom_elements import make_value
+
+    elements[tag] = make_value(vr, values)
+
+
+def _set_times(elements: Elements, seconds: np.ndarray) -> None:
+    """Frame Time where frames are evenly spaced in time, else Frame Time Vector (PS3.3 C.7.6.5)."""
+    if TAGS["FrameTime"] not in elements and TAGS["FrameTimeVector"] not in elements:
+        return
+    steps = np.diff(seconds) * 1000
+    if TAGS["FrameTime"] in elements and np.ptp(steps) <= 1e-3:
+        settle(elements, "FrameTime", float(steps.mean()), 1e-3)
+        return
+    if TAGS["FrameTime"] in elements:
+        set_element(elements, "FrameTime", None)
+        set_element(elements, "FrameIncrementPointer", TAGS["FrameTimeVector"])
+    settle(elements, "FrameTimeVector", [0.0, *np.round(steps, 6).tolist()], 1e-3)
+
+
+def _set_first_place(elements: Elements, plan: Plan) -> None:
+    """Place of the first frame: of nuclear medicine in the detector's item, else in the data set itself."""
+    if plan.spacing_mm is not None and TAGS["PixelSpacing"] in elements:
+        settle(elements, "PixelSpacing", list(plan.spacing_mm))
+    if plan.positions_mm is None or plan.orientation is None:
+        return
+    place: Mapping[str, Any] = {"ImagePositionPatient": plan.positions_mm[0].tolist(), "ImageOrientationPatient": list(plan.orientation)}
+    detectors, _ = tag_and_vr("DetectorInformationSequence")
+    if TAGS["ImagePositionPatient"] in elements or detectors not in elements:
+        for keyword, value in place.items():
+            settle(elements, keyword, value)
+        return
+    items = elements[detectors].items()
+    for item in items:
+        for keyword, value in place.items():
+            if tag_and_vr(keyword)[0] in item:
+                settle(item, keyword, value)
+    set_element(elements, "DetectorInformationSequence", items)

@@ -1,0 +1,221 @@
+"""Storage on this machine for tests: a web server that serves ranges and fails on command, and an S3 server."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+KEY, SECRET = "AKIDEXAMPLE", "xyzzyplugh9"
+"""Credentials for the S3 server."""
+
+
+class QuietServer(ThreadingHTTPServer):
+    """A server that says nothing when its clients break off."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Tests see what the client makes of it."""
+
+
+class RangeServer:
+    """Serves `files` by name on 127.0.0.1, and does to a request what `trouble` says.
+
+    `trouble` is called with the method, the name and how often that name was asked for before, and returns None or one
+    of `reset`, `truncated`, `short`, `slow`, `no range`, `wrong range`, or a status as text.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
+        self.requests: list[tuple[str, str, str]] = []
+        self.headers: list[dict[str, str]] = []
+        self.trouble: Callable[[str, str, int], str | None] = lambda method, name, earlier: None
+        self.latency_s = 0.0
+        self.at_once = self.most_at_once = 0
+        self.sends_etags = True
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._http = QuietServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def put(self, name: str, data: bytes) -> str:
+        """Url of `data`, served under `name`."""
+        self.files[name] = data
+        self.etags[name] = f'"{len(data)}-{hash(data)}"'
+        return f"{self.url}/{name}"
+
+    def methods(self) -> dict[str, int]:
+        """How many requests there were of each method."""
+        return dict(Counter(method for method, _, _ in self.requests))
+
+    def fail_first(self, trouble: str, times: int = 1) -> None:
+        """Do `trouble` to the first `times` GET requests for each name."""
+        self.trouble = lambda method, name, earlier: trouble if method == "GET" and earlier < times else None
+
+    def fail_randomly(self, share: float, *troubles: str) -> None:
+        """Do one of `troubles` to a share of all requests, the same ones in every run."""
+        dice = random.Random(20)
+        self.trouble = lambda method, name, earlier: dice.choice(troubles) if dice.random() < share else None
+
+    def stop(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def _begin(self, method: str, name: str, wanted: str, headers: dict[str, str]) -> str | None:
+        with self._lock:
+            self.requests.append((method, name, wanted))
+            self.headers.append(headers)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            earlier = self._seen[f"{method} {name}"]
+            self._seen[f"{method} {name}"] += 1
+            return self.trouble(method, name, earlier)
+
+    def _end(self) -> None:
+        with self._lock:
+            self.at_once -= 1
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def log_message(self, *_: object) -> None:
+                """No lines on the terminal."""
+
+            def do_GET(self) -> None:
+                self._answer(with_body=True)
+
+            def do_HEAD(self) -> None:
+                self._answer(with_body=False)
+
+            def _answer(self, *, with_body: bool) -> None:
+                name = self.path.partition("?")[0].lstrip("/")
+                wanted = self.headers.get("Range", "")
+                trouble = server._begin(self.command, name, wanted, {**self.headers, ":path": self.path})
+                try:
+                    time.sleep(server.latency_s)
+                    self._answer_with(name, wanted, trouble, with_body=with_body)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+                finally:
+                    server._end()
+
+            def _answer_with(self, name: str, wanted: str, trouble: str | None, *, with_body: bool) -> None:
+                data = server.files.get(name)
+                if trouble == "slow":
+                    time.sleep(1.5)
+                if trouble == "reset":
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()
+                    self.close_connection = True
+                    return
+                if trouble and trouble.isdecimal():
+                    self._send(int(trouble), {}, b"in trouble", with_body=with_body)
+                    return
+                if name.endswith("/") and any(other.startswith(name) for other in server.files):
+                    links = "".join(
+                        f'<a href="{other[len(name) :]}">{other}</a>' for other in sorted(server.files) if other.startswith(name)
+                    )
+                    self._send(200, {"Content-Type": "text/html"}, f"<html>{links}</html>".encode(), with_body=with_body)
+                    return
+                if data is None:
+                    self._send(404, {}, b"nothing", with_body=with_body)
+                    return
+                headers = {"Accept-Ranges": "bytes", "Last-Modified": formatdate(1_400_000_000, usegmt=True)}
+                if server.sends_etags:
+                    headers["ETag"] = server.etags[name]
+                    if self.headers.get("If-Match", server.etags[name]) != server.etags[name]:
+                        self._send(412, headers, b"changed", with_body=with_body)
+                        return
+                found = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted)
+                if not found or trouble == "no range":
+                    self._send(200, headers, data, trouble, with_body=with_body)
+                    return
+                first, last = int(found[1]), min(int(found[2] or len(data) - 1), len(data) - 1)
+                if first >= len(data):
+                    self._send(416, {**headers, "Content-Range": f"bytes */{len(data)}"}, b"", with_body=with_body)
+                    return
+                part = data[first : last + 1]
+                if trouble == "wrong range":
+                    first += 1
+                if trouble == "short":
+                    part = part[: len(part) // 2]
+                self._send(206, {**headers, "Content-Range": f"bytes {first}-{last}/{len(data)}"}, part, trouble, with_body=with_body)
+
+            def _send(self, status: int, headers: dict[str, str], body: bytes, trouble: str | None = None, *, with_body: bool) -> None:
+                self.send_response(status)
+                for key, value in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                if not with_body:
+                    return
+                if trouble == "truncated":
+                    self.wfile.write(body[: len(body) // 2])
+                    self.wfile.flush()
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
+                else:
+                    self.wfile.write(body)
+
+        return Handler
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """An S3 server with one bucket, `bucket`."""
+
+    endpoint: str
+    """Its address."""
+    client: Any
+    """Of boto3, to fill it."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Storage options for it, with credentials."""
+        return {"key": KEY, "secret": SECRET, "client_kwargs": {"endpoint_url": self.endpoint, "region_name": "us-east-1"}}
+
+    def put(self, key: str, data: bytes) -> str:
+        """Url of `data`, kept under `key`."""
+        self.client.put_object(Bucket="bucket", Key=key, Body=data)
+        return f"s3://bucket/{key}"
+
+
+@contextmanager
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server on 127.0.0.1, which is moto."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1")
+    client.create_bucket(Bucket="bucket")
+    yield S3Server(endpoint, client)
+    client.close()
+    server.stop()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.request import Request, urlopen
 
 KEY, SECRET = "AKIDEXAMPLE", "xyzzyplugh9"
 """Credentials for the S3 server."""
@@ -218,4 +219,6 @@ def s3_server() -> Iterator[S3Server]:
     client.create_bucket(Bucket="bucket")
     yield S3Server(endpoint, client)
     client.close()
+    # What moto holds belongs to this process, not to its server: the next one would begin with it.
+    urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()
     server.stop()

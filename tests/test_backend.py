@@ -16,7 +16,21 @@ from hypothesis import strategies as st
 from xarray.core import indexing
 
 import xdicom
-from builders import AXIAL, CORONAL, make_cine, make_ct, make_enhanced_mr, make_file, make_not_dicom, make_pet, make_seg, make_sr, phantom, phantoms, uid
+from builders import (
+    AXIAL,
+    CORONAL,
+    make_cine,
+    make_ct,
+    make_enhanced_mr,
+    make_file,
+    make_not_dicom,
+    make_pet,
+    make_seg,
+    make_sr,
+    phantom,
+    phantoms,
+    uid,
+)
 from doubles import counted_reads
 from index.arranged import make_planes, only_grid
 from index.test_tiles import mosaic
@@ -34,7 +48,7 @@ def test_the_engine_is_known_to_xarray() -> None:
 
 MAKERS: dict[str, Any] = {
     "ct": lambda folder: make_ct(folder, [4.0, 0.0, 2.0]),
-    "pet": lambda folder: make_pet(folder),
+    "pet": make_pet,
     "enhanced": lambda folder: make_enhanced_mr(folder / "a.dcm"),
     "cine": lambda folder: make_cine(folder / "a.dcm"),
     "segmentation": lambda folder: make_seg(folder / "a.dcm"),
@@ -137,7 +151,9 @@ def test_any_selection_is_that_of_the_array(tmp_path_factory: pytest.TempPathFac
             key[dim] = data.draw(st.integers(-size, size - 1))
         elif kind == "slice":
             # Empty slices that run backwards are more than xarray itself can take.
-            key[dim] = data.draw(st.slices(size).filter(lambda part, size=size: (part.step or 1) > 0 or len(range(*part.indices(size))) > 0))
+            key[dim] = data.draw(
+                st.slices(size).filter(lambda part, size=size: (part.step or 1) > 0 or len(range(*part.indices(size))) > 0)
+            )
         elif kind == "list":
             key[dim] = data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=5))
 
@@ -267,7 +283,8 @@ def test_series_are_opened_together(tmp_path: Path) -> None:
         make_ct(tmp_path / name, positions)
 
     dataset = xr.open_mfdataset(
-        [tmp_path / "a", tmp_path / "b"], engine="dicom", combine="nested", concat_dim="z", coords="different", compat="equals", join="outer",
+        [tmp_path / "a", tmp_path / "b"], engine="dicom", combine="nested", concat_dim="z", coords="different", compat="equals",
+        join="outer",
         combine_attrs="override",
     )  # fmt: skip
 

@@ -226,4 +226,6 @@ def test_every_real_series_opens_through_both_doors_alike(corpus: Path) -> None:
                 ours, theirs = node["stored_values"], tree[node.path]["stored_values"]
                 assert (ours.dims, ours.shape, ours.dtype) == (theirs.dims, theirs.shape, theirs.dtype)
                 assert set(ours.coords) == set(theirs.coords)
-                xr.testing.assert_identical(ours.isel(dict.fromkeys(ours.dims[:-2], 0)).load(), theirs.isel(dict.fromkeys(ours.dims[:-2], 0)).load())
+                xr.testing.assert_identical(
+                    ours.isel(dict.fromkeys(ours.dims[:-2], 0)).load(), theirs.isel(dict.fromkeys(ours.dims[:-2], 0)).load()
+                )

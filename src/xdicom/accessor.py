@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 import xarray as xr
 
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
+from xdicom.export.virtual_zarr import write_icechunk, write_kerchunk
 from xdicom.export.zarr_store import StoreLike, ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
+from xdicom.export.zarr_values import Written
 from xdicom.labeled.color import to_rgb
 from xdicom.labeled.display import WindowChoice, to_display
-from xdicom.export.zarr_values import Written
 from xdicom.labeled.geometry import affine_of, orientation_of
 from xdicom.labeled.origins import read_header
 from xdicom.labeled.overlays import overlays
@@ -24,6 +26,7 @@ from xdicom.labeled.uptake import to_suv
 from xdicom.labeled.values import mask_padding, padding_mask, to_modality
 
 if TYPE_CHECKING:
+    from icechunk import IcechunkStore  # type: ignore[import-not-found,unused-ignore]
     from numpy.typing import DTypeLike
     from pydicom import Dataset
 
@@ -104,6 +107,14 @@ class DicomAccessor:
     def to_ome_zarr(self, store: StoreLike, **options: Unpack[OmeZarrOptions]) -> Written:
         """Write the array as an OME-Zarr image; options are those of `export.ome_zarr.write_ome_zarr`."""
         return write_ome_zarr(self._array, store, **options)
+
+    def to_icechunk(self, store: IcechunkStore, *, group: str = "") -> int:
+        """Write references to the frames to an icechunk store; see `export.virtual_zarr.write_icechunk`."""
+        return write_icechunk(self._array, store, group=group)
+
+    def to_kerchunk(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+        """References to the frames as a kerchunk file; see `export.virtual_zarr.write_kerchunk`."""
+        return write_kerchunk(self._array, path)
 
 
 @xr.register_datatree_accessor("dicom")

@@ -14,8 +14,8 @@ import xarray as xr
 from xdicom import errors
 from xdicom.errors import InconsistentSeriesError, MultipleSeriesError, NotDicomError, SourceError
 from xdicom.export.catalog_store import is_catalog, read_catalog, write_catalog
-from xdicom.index.arrange import arrange
 from xdicom.index import catalog as index_catalog
+from xdicom.index.arrange import arrange
 from xdicom.index.catalog import SeriesSummary
 from xdicom.index.progress import progress_bar
 from xdicom.index.scan import Progress, rescan
@@ -26,6 +26,7 @@ from xdicom.lazy.frames import ChunkSpec, frames_to_dask
 from xdicom.model.frames import FrameTable
 from xdicom.model.grid import Axis, FrameGrid
 from xdicom.sources.locate import locate
+
 
 class Catalog(index_catalog.Catalog):
     """Headers of many instances, ready to be opened; made by `scan`.
@@ -266,7 +267,9 @@ def choose_grid(catalog: Catalog, series_uid: str | None = None, stack: str | No
             raise MultipleSeriesError(f"no stack {stack!r}; there are:\n{_list_stacks(grids)}")
         grids = chosen
     if len(grids) > 1:
-        raise MultipleSeriesError(f"the series makes {len(grids)} arrays; choose one with stack=, or open all with open_study():\n{_list_stacks(grids)}")
+        raise MultipleSeriesError(
+            f"the series makes {len(grids)} arrays; choose one with stack=, or open all with open_study():\n{_list_stacks(grids)}"
+        )
     return grids[0]
 
 
@@ -296,7 +299,8 @@ def plan_study(catalog: Catalog) -> StudyPlan:
         name = _unique(_series_name(series), taken)
         taken[name] = series
         attrs: dict[str, object] = {
-            "series_instance_uid": series.series_uid, "modality": series.modality, "series_description": series.description, "notes": arrangement.notes,
+            "series_instance_uid": series.series_uid, "modality": series.modality, "series_description": series.description,
+            "notes": arrangement.notes,
         }  # fmt: skip
         if len(arrangement.grids) == 1:
             nodes.append((f"/{name}", attrs, arrangement.grids[0]))
@@ -353,4 +357,3 @@ def _unique(name: str, taken: Mapping[str, object]) -> str:
     while unique in taken:
         unique, number = f"{name}_{number}", number + 1
     return unique
-

@@ -65,7 +65,9 @@ class DicomBackendEntrypoint(BackendEntrypoint):
         storage_options: Mapping[str, object] | None = None,
     ) -> xr.DataTree:
         """All series at a location as a tree; see `xdicom.open_study`."""
-        return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, storage_options=storage_options))
+        return xr.DataTree.from_dict(
+            self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, storage_options=storage_options)
+        )
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Whether a local file has the prefix of DICOM files (PS3.10 7.1)."""
@@ -110,7 +112,7 @@ def _to_dataset(grid: FrameGrid) -> xr.Dataset:
     coords, attrs = describe(grid)
     data = indexing.LazilyIndexedArray(FrameBackendArray(grid))
     outer = grid.rows.ndim
-    chunks = {dim: 1 for dim in grid.dims[:outer]} | dict(zip(grid.dims[outer:], grid.frame_shape, strict=True))
+    chunks = dict.fromkeys(grid.dims[:outer], 1) | dict(zip(grid.dims[outer:], grid.frame_shape, strict=True))
     if grid.tiles is not None:
         chunks[grid.dims[outer - 1]] = grid.shape[outer - 1]
     variable = xr.Variable(grid.dims, data, attrs, encoding={"preferred_chunks": chunks})

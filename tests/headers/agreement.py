@@ -29,7 +29,7 @@ def equals(column: Column, row: int, expected: DataElement) -> bool:
         ]
     numbers = column.values[code]
     numbers = numbers[~np.isnan(numbers)] if numbers.dtype.kind == "f" else numbers
-    wanted = [number for number in map(lambda part: number_of(expected.VR, part), parts) if not math.isnan(number)]
+    wanted = [number for number in (number_of(expected.VR, part) for part in parts) if not math.isnan(number)]
     if expected.VR in CLOCKS:
         wanted = wanted[:1]
     return len(numbers) == len(wanted) and all(float(a) == b for a, b in zip(numbers.tolist(), wanted, strict=True))

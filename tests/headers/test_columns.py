@@ -23,13 +23,17 @@ def key(vr: str, data: bytes, *, big: bool = False) -> Key:
 
 def cells(column: Column) -> list[object]:
     """The value of each frame; None where it has none."""
-    return [None if code < 0 else column.values[code].tolist() if column.kind == "number" else column.values[code] for code in column.codes.tolist()]
+    return [
+        None if code < 0 else column.values[code].tolist() if column.kind == "number" else column.values[code]
+        for code in column.codes.tolist()
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        ("101530.25", 36930.25), ("10:15:30", 36930), ("1015", 36900), ("10", 36000), ("000000", 0), ("235959.999999", 86399.999999), ("101530.25 ", 36930.25),
+        ("101530.25", 36930.25), ("10:15:30", 36930), ("1015", 36900), ("10", 36000), ("000000", 0), ("235959.999999", 86399.999999),
+        ("101530.25 ", 36930.25),
         ("101530.1234567", 36930.1234567),
     ],
 )  # fmt: skip
@@ -42,7 +46,9 @@ def test_a_time_that_is_none_is_nan(text: str) -> None:
     assert math.isnan(seconds_of_day(text))
 
 
-@pytest.mark.parametrize(("text", "days"), [("19700101", 0), ("19700102", 1), ("2000.03.01", 11017), ("20000301\0", 11017), ("1969-12-31", -1)])
+@pytest.mark.parametrize(
+    ("text", "days"), [("19700101", 0), ("19700102", 1), ("2000.03.01", 11017), ("20000301\0", 11017), ("1969-12-31", -1)]
+)
 def test_dates_are_days_since_1970(text: str, days: int) -> None:
     assert days_since_1970(text) == days
 
@@ -54,7 +60,14 @@ def test_a_date_that_is_none_is_nan(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("19700101000001.5", 1.5), ("19700102", 86400), ("197001", 0), ("1971", 31536000), ("19700101010203+0200", 3723), ("19700101000000.000001", 1e-6)],
+    [
+        ("19700101000001.5", 1.5),
+        ("19700102", 86400),
+        ("197001", 0),
+        ("1971", 31536000),
+        ("19700101010203+0200", 3723),
+        ("19700101000000.000001", 1e-6),
+    ],
 )
 def test_date_times_are_seconds_since_1970_by_their_own_clock(text: str, seconds: float) -> None:
     assert seconds_since_1970(text) == pytest.approx(seconds, abs=1e-9)
@@ -123,7 +136,9 @@ def test_a_decimal_string_that_is_no_number_is_nan_and_spoils_no_other(count: in
 
 
 @pytest.mark.parametrize("big", [False, True])
-@pytest.mark.parametrize(("vr", "code", "value"), [("US", "H", 513), ("SS", "h", -2), ("FD", "d", 0.1), ("FL", "f", 0.5), ("UL", "I", 70000)])
+@pytest.mark.parametrize(
+    ("vr", "code", "value"), [("US", "H", 513), ("SS", "h", -2), ("FD", "d", 0.1), ("FL", "f", 0.5), ("UL", "I", 70000)]
+)
 def test_binary_numbers_are_read_in_their_byte_order(vr: str, code: str, value: float, big: bool) -> None:
     column = build_column([key(vr, struct.pack(f"{'>' if big else '<'}2{code}", value, value), big=big)])
 

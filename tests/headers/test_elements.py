@@ -243,7 +243,9 @@ def test_one_wrong_byte_never_ends_in_another_error(place: int, byte: int, synta
 @SYNTAXES
 @pytest.mark.parametrize("undefined", [False, True])
 def test_nested_sequences_end_where_their_own_delimiter_is(syntax: Syntax, undefined: bool) -> None:
-    inner = sequence(REFERENCED_IMAGES, [item(element(REFERENCED_UID, "UI", b"1.2\0", syntax), syntax=syntax)] * 3, undefined=undefined, syntax=syntax)
+    inner = sequence(
+        REFERENCED_IMAGES, [item(element(REFERENCED_UID, "UI", b"1.2\0", syntax), syntax=syntax)] * 3, undefined=undefined, syntax=syntax
+    )
     data = sequence(REFERENCED_IMAGES, [item(inner, undefined=undefined, syntax=syntax)] * 2, undefined=True, syntax=syntax)
     header = 8 if syntax.is_implicit else 12
 

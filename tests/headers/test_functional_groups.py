@@ -12,6 +12,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
 from builders import image_position, make_enhanced_mr, make_file, phantoms, uid
+from headers.agreement import equals
 from xdicom.headers.dictionary import NAMES, PUBLIC, TAGS, to_snake_case
 from xdicom.headers.functional_groups import FrameColumns, column_name, flatten, per_frame_columns, shared_values
 from xdicom.headers.records import Header, RawKey, parse_header
@@ -51,13 +52,18 @@ def plane(position: float) -> dict[str, Any]:
 
 
 def cells(column: Column) -> list[object]:
-    return [None if code < 0 else column.values[code].tolist() if column.kind == "number" else column.values[code] for code in column.codes.tolist()]
+    return [
+        None if code < 0 else column.values[code].tolist() if column.kind == "number" else column.values[code]
+        for code in column.codes.tolist()
+    ]
 
 
 @WRITTEN
 @SYNTAXES
 def test_values_of_each_frame_are_rows_of_columns(tmp_path: Path, syntax: str, undefined: bool) -> None:
-    frames = frames_of(make_enhanced_mr(tmp_path / "a.dcm", (3.5, 7.25), (0.0, 2.0, 4.5), transfer_syntax=syntax, undefined_length=undefined))
+    frames = frames_of(
+        make_enhanced_mr(tmp_path / "a.dcm", (3.5, 7.25), (0.0, 2.0, 4.5), transfer_syntax=syntax, undefined_length=undefined)
+    )
 
     assert frames.count == 6
     assert frames.columns["effective_echo_time"].first_numbers().tolist() == [3.5] * 3 + [7.25] * 3
@@ -143,7 +149,11 @@ def test_only_the_first_item_of_a_group_speaks_for_the_frame(tmp_path: Path) -> 
 @WRITTEN
 def test_a_gradient_direction_lies_two_sequences_deep(tmp_path: Path, undefined: bool) -> None:
     groups = [
-        {"MRDiffusionSequence": [{"DiffusionBValue": b, "DiffusionGradientDirectionSequence": [{"DiffusionGradientOrientation": [0.0, 0.6, 0.8]}]}]}
+        {
+            "MRDiffusionSequence": [
+                {"DiffusionBValue": b, "DiffusionGradientDirectionSequence": [{"DiffusionGradientOrientation": [0.0, 0.6, 0.8]}]}
+            ]
+        }
         for b in (0.0, 1000.0)
     ]
 
@@ -164,7 +174,9 @@ def test_the_source_of_a_frame_is_told_and_the_values_of_the_source_are_not_its_
 
 
 def test_real_world_maps_of_frames_stay_whole(tmp_path: Path) -> None:
-    groups = [{"RealWorldValueMappingSequence": [{"RealWorldValueSlope": slope, "RealWorldValueIntercept": 0.0}]} for slope in (1.0, 2.0, 1.0)]
+    groups = [
+        {"RealWorldValueMappingSequence": [{"RealWorldValueSlope": slope, "RealWorldValueIntercept": 0.0}]} for slope in (1.0, 2.0, 1.0)
+    ]
 
     column = frames_of(enhanced(tmp_path / "a.dcm", groups)).columns["real_world_value_mapping_sequence"]
 
@@ -259,19 +271,9 @@ def reference(item: Dataset, path: tuple[int, ...] = ()) -> dict[str, Any]:
     return values
 
 
-def agrees(column: Column, row: int, expected: Any) -> bool:
-    """Whether a cell is what pydicom read."""
-    from headers.agreement import equals
-
-    return equals(column, row, expected)
-
-
 def corpus_files(corpus: Path) -> list[Path]:
-    found = []
-    for path in sorted([*(corpus / "files").rglob("*"), *(corpus / "series").rglob("*")]):
-        if path.is_file() and b"\0\x52\x30\x92" in path.read_bytes():
-            found.append(path)
-    return found
+    paths = sorted([*(corpus / "files").rglob("*"), *(corpus / "series").rglob("*")])
+    return [path for path in paths if path.is_file() and b"\0\x52\x30\x92" in path.read_bytes()]
 
 
 @pytest.mark.corpus
@@ -287,7 +289,7 @@ def test_functional_groups_of_real_files_equal_those_of_pydicom(corpus: Path) ->
         for row, item in enumerate(items):
             expected = reference(item)
             for name, value in expected.items():
-                assert agrees(frames.columns[name], row, value), (path, row, name, value)
+                assert equals(frames.columns[name], row, value), (path, row, name, value)
                 compared += 1
             for name, column in frames.columns.items():
                 if name not in expected and column.kind != "raw":

@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headers.written import EXPLICIT, IMPLICIT, MODALITY, REFERENCED_IMAGES, REFERENCED_UID, ROWS, SERIES_DESCRIPTION, element, item, numbers, sequence
+from headers.written import (
+    EXPLICIT,
+    IMPLICIT,
+    MODALITY,
+    REFERENCED_IMAGES,
+    REFERENCED_UID,
+    ROWS,
+    SERIES_DESCRIPTION,
+    element,
+    item,
+    numbers,
+    sequence,
+)
 from xdicom.headers.elements import Syntax
 from xdicom.headers.layout import Alike, walk_alike
 from xdicom.headers.values import parse_elements
@@ -15,19 +27,30 @@ from xdicom.headers.values import parse_elements
 SYNTAXES = pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
 
 
-def in_step(sets: list[bytes], syntax: Syntax = EXPLICIT, *, enters: bool = True, keep_at_least: int = 1, stop: int = 0) -> tuple[Alike, bytes]:
+def in_step(
+    sets: list[bytes], syntax: Syntax = EXPLICIT, *, enters: bool = True, keep_at_least: int = 1, stop: int = 0
+) -> tuple[Alike, bytes]:
     data = b"".join(sets)
     ends = np.cumsum([len(each) for each in sets])
     starts = np.concatenate([[0], ends[:-1]])
     block = np.frombuffer(data + bytes(16), np.uint8)
     alike = walk_alike(
-        block, starts, ends, syntax, is_wanted=lambda path: True, is_entered=lambda path: enters, stops_at=lambda tag: tag == stop, keep_at_least=keep_at_least
+        block,
+        starts,
+        ends,
+        syntax,
+        is_wanted=lambda path: True,
+        is_entered=lambda path: enters,
+        stops_at=lambda tag: tag == stop,
+        keep_at_least=keep_at_least,
     )
     return alike, data
 
 
 def values_of(alike: Alike, data: bytes) -> dict[tuple[int, ...], list[bytes]]:
-    return {each.path: [data[o : o + n] for o, n in zip(each.offset.tolist(), each.length.tolist(), strict=True)] for each in alike.elements}
+    return {
+        each.path: [data[o : o + n] for o, n in zip(each.offset.tolist(), each.length.tolist(), strict=True)] for each in alike.elements
+    }
 
 
 @SYNTAXES
@@ -60,30 +83,17 @@ def test_a_data_set_that_is_laid_out_otherwise_falls_out(other: bytes) -> None:
     assert values_of(alike, data)[ROWS,] == [numbers(5)] * 3
 
 
-def test_the_walk_gives_up_where_too_few_stay_in_step() -> None:
-    usual = element(MODALITY, "CS", b"MR")
-
-    alike, _ = in_step([usual, element(ROWS, "US", b""), element(ROWS, "US", b"")], keep_at_least=2)
-
-    assert alike.rows.tolist() == []
-
-
-def test_the_walk_stops_where_it_is_told() -> None:
-    sets = [element(MODALITY, "CS", b"M" * n) + element(ROWS, "US", numbers(5)) for n in (2, 4)]
-
-    alike, data = in_step(sets, stop=ROWS)
-
-    assert alike.stop_tag == ROWS
-    assert [data[end : end + 4] for end in alike.end.tolist()] == [b"\x28\0\x10\0"] * 2
-    assert (ROWS,) not in values_of(alike, data)
-
-
 @SYNTAXES
 @pytest.mark.parametrize("undefined", [False, True])
 def test_sequences_are_entered_and_their_first_items_read(syntax: Syntax, undefined: bool) -> None:
     def each(i: int) -> bytes:
-        items = [item(element(REFERENCED_UID, "UI", f"1.{i}.{j}".encode().ljust(6, b"\0"), syntax), undefined=undefined, syntax=syntax) for j in range(3)]
-        return sequence(REFERENCED_IMAGES, items, undefined=undefined, syntax=syntax) + element(ROWS, "US", numbers(i, syntax=syntax), syntax)
+        items = [
+            item(element(REFERENCED_UID, "UI", f"1.{i}.{j}".encode().ljust(6, b"\0"), syntax), undefined=undefined, syntax=syntax)
+            for j in range(3)
+        ]
+        return sequence(REFERENCED_IMAGES, items, undefined=undefined, syntax=syntax) + element(
+            ROWS, "US", numbers(i, syntax=syntax), syntax
+        )
 
     alike, data = in_step([each(i) for i in range(4)], syntax)
 
@@ -121,7 +131,10 @@ def test_a_first_data_set_that_can_not_be_followed_gives_nothing(first: bytes) -
 
 
 ELEMENTS = st.lists(
-    st.tuples(st.sampled_from([(MODALITY, "CS"), (SERIES_DESCRIPTION, "LO"), (0x00200013, "IS"), (0x00291010, "OB"), (ROWS, "US")]), st.integers(0, 6)),
+    st.tuples(
+        st.sampled_from([(MODALITY, "CS"), (SERIES_DESCRIPTION, "LO"), (0x00200013, "IS"), (0x00291010, "OB"), (ROWS, "US")]),
+        st.integers(0, 6),
+    ),
     max_size=5,
 )
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from builders import TRANSFER_SYNTAXES, encapsulate, make_ct, make_enhanced_mr, make_file, make_sr, phantom, phantoms
-from headers.written import BIG_ENDIAN, EXPLICIT, IMPLICIT, ITEM, ITEM_END, MODALITY, PIXELS, ROWS, element, item, numbers, sequence
+from builders import TRANSFER_SYNTAXES, make_ct, make_enhanced_mr, make_file, make_sr, phantom
+from headers.written import EXPLICIT, IMPLICIT, MODALITY, PIXELS, ROWS, element, item, numbers
 from xdicom.errors import NotDicomError, PixelDataError, UnsupportedEncodingError
 from xdicom.headers.elements import Syntax
 from xdicom.headers.records import HEAD_LENGTH, Header, frame_spans, parse_header, pixel_encoding
@@ -154,7 +154,9 @@ def test_a_size_of_samples_that_is_not_read_is_named(tmp_path: Path) -> None:
         pixel_encoding(header)
 
 
-@pytest.mark.parametrize(("stored", "high", "expected"), [(12, 11, (12, 11)), (12, 15, (12, 15)), (12, 5, (12, 11)), (99, 98, (16, 15)), (0, 0, (16, 15))])
+@pytest.mark.parametrize(
+    ("stored", "high", "expected"), [(12, 11, (12, 11)), (12, 15, (12, 15)), (12, 5, (12, 11)), (99, 98, (16, 15)), (0, 0, (16, 15))]
+)
 def test_bits_that_can_not_be_are_mended(tmp_path: Path, stored: int, high: int, expected: tuple[int, int]) -> None:
     encoding = pixel_encoding(header_of(file(tmp_path, elements={"BitsStored": stored, "HighBit": high})))
 
@@ -171,7 +173,9 @@ def test_bits_that_can_not_be_are_mended(tmp_path: Path, stored: int, high: int,
         (phantom(1, dtype=bool), {}, (8, 6, 1, 1, False, "MONOCHROME2")),
     ],
 )
-def test_how_pixels_are_encoded_is_what_the_header_says(tmp_path: Path, pixels: np.ndarray, elements: dict[str, Any], expected: tuple[Any, ...]) -> None:
+def test_how_pixels_are_encoded_is_what_the_header_says(
+    tmp_path: Path, pixels: np.ndarray, elements: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
     e = pixel_encoding(header_of(file(tmp_path, pixels=pixels, elements=elements)))
 
     assert (e.rows, e.columns, e.samples_per_pixel, e.bits_allocated, e.is_signed, e.photometric_interpretation) == expected
@@ -254,7 +258,9 @@ def test_elements_of_overlay_planes_are_named_by_their_group(tmp_path: Path) -> 
     assert header.text("overlay_02_overlay_description") == "lines"
 
 
-@pytest.mark.parametrize(("syntax", "vr", "is_swapped"), [("native", "OW", 0), ("implicit", "OW", 0), ("big_endian", "OW", 1), ("big_endian", "OB", 0)])
+@pytest.mark.parametrize(
+    ("syntax", "vr", "is_swapped"), [("native", "OW", 0), ("implicit", "OW", 0), ("big_endian", "OW", 1), ("big_endian", "OB", 0)]
+)
 def test_the_place_of_overlay_data_is_a_value_and_its_bytes_are_not(tmp_path: Path, syntax: str, vr: str, is_swapped: int) -> None:
     data = file(tmp_path, syntax, elements={0x60000010: ("US", 8), 0x60003000: (vr, bytes(range(16)))})
 
@@ -303,106 +309,3 @@ def test_pydicom_is_imported_only_for_what_the_walk_doubts(tmp_path: Path) -> No
     code = f"import sys, xdicom; xdicom.scan({str(path)!r}); sys.exit('pydicom' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("syntax", ["native", "implicit", "big_endian"])
-def test_native_frames_are_found_one_behind_the_other(tmp_path: Path, syntax: str) -> None:
-    data = file(tmp_path, syntax, phantoms(3))
-
-    big = syntax == "big_endian"
-    assert [np.frombuffer(frame, ">i2" if big else "<i2").tolist() for frame in frames_in(data)] == phantoms(3).reshape(3, -1).tolist()
-
-
-@pytest.mark.parametrize(("declared", "found"), [(None, 1), (0, 1), (2, 2), (3, 3)])
-def test_the_number_of_frames_is_what_the_header_says(tmp_path: Path, declared: int | None, found: int) -> None:
-    assert len(frames_in(file(tmp_path, pixels=phantoms(3), elements={"NumberOfFrames": declared}))) == found
-
-
-def test_a_number_of_frames_of_zero_is_noted(tmp_path: Path) -> None:
-    header, _, _ = read(file(tmp_path, elements={"NumberOfFrames": 0}))
-
-    assert "Number of Frames is 0; one is assumed" in header.notes
-
-
-def test_more_frames_than_bytes_are_noted(tmp_path: Path) -> None:
-    _, _, spans = read(file(tmp_path, pixels=phantoms(3), elements={"NumberOfFrames": 5}))
-
-    assert spans.length.tolist() == [96, 96, 96, 0, 0]
-    assert spans.notes == ["the header declares 5 frames, the pixel data holds 3 whole ones"]
-
-
-def test_an_absurd_number_of_frames_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PixelDataError, match="can't be trusted"):
-        read(file(tmp_path, elements={"NumberOfFrames": 2_000_000_000}))
-
-
-def test_a_file_that_ends_within_its_pixels_has_a_short_last_frame(tmp_path: Path) -> None:
-    _, _, spans = read(file(tmp_path, pixels=phantoms(3))[:-100])
-
-    assert spans.length.tolist() == [96, 92, 0]
-
-
-def test_native_pixels_of_undefined_length_reach_to_the_end(tmp_path: Path) -> None:
-    data = bytearray(file(tmp_path))
-    at = data.index(b"\xe0\x7f\x10\0OW\0\0") + 8
-    data[at : at + 4] = b"\xff\xff\xff\xff"
-
-    header, _, spans = read(bytes(data))
-
-    assert spans.length.tolist() == [96]
-    assert "undefined length" in header.notes[0]
-
-
-def test_items_under_an_uncompressed_syntax_are_refused(tmp_path: Path) -> None:
-    data = file(tmp_path, "rle")
-    native = TRANSFER_SYNTAXES["native"].encode().ljust(20, b"\0")
-    data = data.replace(TRANSFER_SYNTAXES["rle"].encode().ljust(20, b"\0"), native)
-
-    with pytest.raises(UnsupportedEncodingError, match="lies in items"):
-        read(data)
-
-
-def test_uncompressed_pixels_under_a_compressed_syntax_are_refused(tmp_path: Path) -> None:
-    data = file(tmp_path, "native").replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0")
-
-    with pytest.raises(UnsupportedEncodingError, match="no item is in it"):
-        read(data)
-
-
-def test_empty_pixel_data_is_refused(tmp_path: Path) -> None:
-    elements = {"Rows": 8, "Columns": 6, "BitsAllocated": 16, "BitsStored": 16, "SamplesPerPixel": 1}
-    data = make_file(tmp_path / "a.dcm", elements, b"", "native").read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0")
-
-    with pytest.raises(PixelDataError, match="empty"):
-        read(data)
-
-
-@pytest.mark.parametrize("table", ["basic", "extended", "none", [0, 7, 9]])
-@pytest.mark.parametrize("fragments", [1, 2])
-@pytest.mark.parametrize("has_delimiter", [True, False])
-def test_encapsulated_frames_are_found_by_any_table_or_none(tmp_path: Path, table: Any, fragments: int, has_delimiter: bool) -> None:
-    values = phantoms(3, 32, 32, np.uint16)
-    data = file(tmp_path, "jpegls", values, fragments_per_frame=fragments, table=table, has_delimiter=has_delimiter)
-
-    _, encoding, spans = read(data)
-
-    from xdicom.pixels.decode import decode_frame
-
-    decoded = [decode_frame(frame, encoding, number) for number, frame in enumerate(frames_in(data), 1)]
-    np.testing.assert_array_equal(np.stack(decoded), values)
-    assert len(spans.offset) == 3
-
-
-def test_encapsulated_pixels_of_stated_length_are_read(tmp_path: Path) -> None:
-    value = encapsulate([b"abcd"])
-    data = file(tmp_path, "native", bytes(2), elements={"Rows": 2, "Columns": 2, "BitsAllocated": 8, "BitsStored": 8, "SamplesPerPixel": 1})
-    data = data.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0")
-    data = data[: data.index(b"\xe0\x7f\x10\0OW")] + element(PIXELS, "OB", value)
-
-    assert frames_in(data) == [value[12:]]
-
-
-def test_items_are_written_as_they_are_named_here() -> None:
-    assert item(undefined=True) == element(ITEM, "", length=0xFFFFFFFF) + element(ITEM_END, "")
-    assert sequence(0x00081140, []) == element(0x00081140, "SQ")
-    assert numbers(1, syntax=BIG_ENDIAN) == b"\0\1"

@@ -48,7 +48,12 @@ class Store:
 
 
 def spans_of(
-    data: bytes, count: int, *, encoding: PixelEncoding = JPEG_LS, extended: tuple[np.ndarray, np.ndarray] | None = None, size: int | None = None
+    data: bytes,
+    count: int,
+    *,
+    encoding: PixelEncoding = JPEG_LS,
+    extended: tuple[np.ndarray, np.ndarray] | None = None,
+    size: int | None = None,
 ) -> tuple[Spans, Store]:
     store = Store(data)
     return encapsulated_spans(store.fetch, START, store.size if size is None else size, encoding, count, extended), store

@@ -19,7 +19,8 @@ from xdicom.headers.values import RawValue, decode_text, number_or_nan, parse_el
     ("text", "expected"),
     [
         (b"1.5", (1.5,)), (b" 1.5 ", (1.5,)), (b"1\\-2\\3.25 ", (1, -2, 3.25)), (b"1.00000e+00", (1.0,)), (b"2e-016 ", (2e-16,)),
-        (b"-0.0", (0.0,)), (b"+7", (7.0,)), (b"5\0", (5.0,)), (b"", ()), (b"  ", ()), (b"\0\0", ()), (b"12345678901234567890.5", (12345678901234567890.5,)),
+        (b"-0.0", (0.0,)), (b"+7", (7.0,)), (b"5\0", (5.0,)), (b"", ()), (b"  ", ()), (b"\0\0", ()),
+        (b"12345678901234567890.5", (12345678901234567890.5,)),
     ],
 )  # fmt: skip
 def test_decimal_strings_are_numbers(text: bytes, expected: tuple[float, ...]) -> None:
@@ -61,7 +62,8 @@ def test_text_that_is_no_number_is_nan() -> None:
 @pytest.mark.parametrize(
     ("vr", "code", "values"),
     [
-        ("US", "H", (0, 65535)), ("SS", "h", (-32768, 7)), ("UL", "I", (2**32 - 1, 1)), ("SL", "i", (-(2**31), 1)), ("UV", "Q", (2**64 - 1,)),
+        ("US", "H", (0, 65535)), ("SS", "h", (-32768, 7)), ("UL", "I", (2**32 - 1, 1)), ("SL", "i", (-(2**31), 1)),
+        ("UV", "Q", (2**64 - 1,)),
         ("SV", "q", (-(2**63),)), ("FL", "f", (0.5, -2.0)), ("FD", "d", (0.1, 1e300)), ("OW", "H", (1, 2, 3)), ("OD", "d", (1.5,)),
     ],
 )  # fmt: skip
@@ -107,7 +109,8 @@ def test_the_first_part_of_a_text_stands_for_it() -> None:
 
 CHARACTER_SETS = {
     "ISO_IR 100": "Grüße", "ISO_IR 101": "Łódź", "ISO_IR 109": "ĉirkaŭ", "ISO_IR 110": "Rīga", "ISO_IR 144": "Москва", "ISO_IR 127": "قلب",
-    "ISO_IR 126": "Καρδιά", "ISO_IR 138": "לב", "ISO_IR 148": "ışık", "ISO_IR 13": "ﾔﾏﾀﾞ", "ISO_IR 166": "หัวใจ", "ISO_IR 192": "心臓 Herz ❤",
+    "ISO_IR 126": "Καρδιά", "ISO_IR 138": "לב", "ISO_IR 148": "başak", "ISO_IR 13": "ﾔﾏﾀﾞ", "ISO_IR 166": "หัวใจ",
+    "ISO_IR 192": "心臓 Herz ❤",
     "GB18030": "心脏", "GBK": "心脏",
 }  # fmt: skip
 
@@ -138,7 +141,7 @@ def test_code_extensions_change_the_character_set_within_a_text() -> None:
 
 
 def test_korean_code_extensions_without_escape_in_the_first_part_are_decoded() -> None:
-    text = "Hong^Gildong=".encode() + b"\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7"
+    text = b"Hong^Gildong=" + b"\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7"
 
     assert decode_text(text, ("", "ISO 2022 IR 149")) == "Hong^Gildong=洪^吉洞"
 
@@ -163,7 +166,9 @@ def test_items_of_a_sequence_are_values_by_tag(syntax: Syntax, undefined: bool) 
 
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN], ids=["explicit", "implicit", "big endian"])
 def test_sequences_within_items_are_read_in_the_same_syntax(syntax: Syntax) -> None:
-    inner = sequence(REFERENCED_IMAGES, [item(element(ROWS, "US", numbers(5, syntax=syntax), syntax), syntax=syntax)], undefined=True, syntax=syntax)
+    inner = sequence(
+        REFERENCED_IMAGES, [item(element(ROWS, "US", numbers(5, syntax=syntax), syntax), syntax=syntax)], undefined=True, syntax=syntax
+    )
     value = RawValue("SQ", item(inner, undefined=True, syntax=syntax), syntax.is_implicit, syntax.is_big_endian)
 
     assert value.items()[0][REFERENCED_IMAGES].items()[0][ROWS].numbers() == (5,)
@@ -214,6 +219,7 @@ def test_pydicom_is_not_imported_for_plain_character_sets() -> None:
     import subprocess
     import sys
 
-    code = "import sys; from xdicom.headers.values import decode_text; decode_text(b'a\\xe4', ('ISO_IR 100',)); sys.exit('pydicom' in sys.modules)"
+    decoding = "from xdicom.headers.values import decode_text; decode_text(b'a\\xe4', ('ISO_IR 100',))"
+    code = f"import sys; {decoding}; sys.exit('pydicom' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -58,7 +58,9 @@ def cells(grid: FrameGrid, name: str) -> np.ndarray:
     return column.first_numbers().reshape(grid.rows.shape)
 
 
-def make_planes(folder: Path, positions_mm: Sequence[float], varying: Mapping[str, Sequence[Any]] | None = None, **elements: Any) -> list[Path]:
+def make_planes(
+    folder: Path, positions_mm: Sequence[float], varying: Mapping[str, Sequence[Any]] | None = None, **elements: Any
+) -> list[Path]:
     """Write MR planes of 2 x 3 pixels at positions along the normal, in this order, each with its own values of the varying elements."""
     orientation = elements.pop("ImageOrientationPatient", AXIAL)
     return make_slices(

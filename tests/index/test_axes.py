@@ -40,7 +40,9 @@ def volumes(folder: Path, count: int, varying: dict[str, Sequence[Any]], positio
 # --- one plane at a place: no axis ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("keyword", ["AcquisitionTime", "ContentTime", "AcquisitionNumber", "FrameReferenceTime", "TriggerTime", "EchoTime", "FlipAngle", "KVP"])
+@pytest.mark.parametrize(
+    "keyword", ["AcquisitionTime", "ContentTime", "AcquisitionNumber", "FrameReferenceTime", "TriggerTime", "EchoTime", "FlipAngle", "KVP"]
+)
 def test_what_varies_from_slice_to_slice_makes_no_axis(tmp_path: Path, keyword: str) -> None:
     varying = times(3) if keyword.endswith("Time") and keyword[0] in "AC" else [10, 20, 30]
 
@@ -48,7 +50,9 @@ def test_what_varies_from_slice_to_slice_makes_no_axis(tmp_path: Path, keyword: 
 
 
 def test_beds_of_a_whole_body_scan_make_no_axis(tmp_path: Path) -> None:
-    make_pet(tmp_path, [1.0] * 6, varying={"FrameReferenceTime": [0, 0, 0, 180000, 180000, 180000], "AcquisitionTime": each(times(2, step=180))})
+    make_pet(
+        tmp_path, [1.0] * 6, varying={"FrameReferenceTime": [0, 0, 0, 180000, 180000, 180000], "AcquisitionTime": each(times(2, step=180))}
+    )
 
     assert form(only_grid(tmp_path)) == {"z": 6}
 
@@ -118,7 +122,11 @@ def test_echo_comes_before_time(tmp_path: Path) -> None:
 
 
 def test_temporal_position_and_clocks_that_say_the_same_are_one_axis_in_seconds(tmp_path: Path) -> None:
-    grid = volumes(tmp_path, 3, {"TemporalPositionIdentifier": each([1, 2, 3]), "AcquisitionTime": each(times(3)), "TriggerTime": each([0, 2000, 4000])})
+    grid = volumes(
+        tmp_path,
+        3,
+        {"TemporalPositionIdentifier": each([1, 2, 3]), "AcquisitionTime": each(times(3)), "TriggerTime": each([0, 2000, 4000])},
+    )
 
     assert form(grid) == {"time": 3, "z": 3}
     assert values(grid, "time") == [0, 2, 4]
@@ -244,7 +252,8 @@ def test_a_volume_without_a_stated_weight_is_a_step_with_nan(tmp_path: Path) -> 
 
 def test_two_volumes_without_weighting_are_two_steps_of_the_diffusion_axis(tmp_path: Path) -> None:
     grid = weighted(
-        tmp_path, [(0.0, None), (1000.0, DIRECTIONS[0]), (1000.0, DIRECTIONS[1]), (0.0, None), (1000.0, DIRECTIONS[2]), (1000.0, [0.6, 0.8, 0.0])]
+        tmp_path,
+        [(0.0, None), (1000.0, DIRECTIONS[0]), (1000.0, DIRECTIONS[1]), (0.0, None), (1000.0, DIRECTIONS[2]), (1000.0, [0.6, 0.8, 0.0])],
     )
 
     assert form(grid) == {"diffusion": 6, "z": 3}
@@ -369,7 +378,9 @@ def test_numbers_are_labelled_in_ascending_order_with_nan_last() -> None:
     assert distinct[:2].tolist() == [1, 3]
 
 
-@pytest.mark.parametrize(("values_", "labels", "expected"), [([5, 5, 7], [0, 0, 1], True), ([5, 6, 7], [0, 0, 1], False), ([5, 5, 5], [2, 0, 1], True)])
+@pytest.mark.parametrize(
+    ("values_", "labels", "expected"), [([5, 5, 7], [0, 0, 1], True), ([5, 6, 7], [0, 0, 1], False), ([5, 5, 5], [2, 0, 1], True)]
+)
 def test_what_is_a_function_of_labels_has_one_value_for_each(values_: list[int], labels: list[int], expected: bool) -> None:
     assert is_function_of(np.array(values_), np.array(labels)) is expected
 

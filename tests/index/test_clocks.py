@@ -19,7 +19,8 @@ def planes(folder: Path, *each: dict[Any, Any], **shared: Any) -> Records:
     """One plane for each of `each`."""
     for i, own in enumerate(each):
         elements = {
-            "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "SOPInstanceUID": uid(i), "SeriesInstanceUID": uid("one"), "InstanceNumber": i + 1,
+            "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "SOPInstanceUID": uid(i), "SeriesInstanceUID": uid("one"),
+            "InstanceNumber": i + 1,
             "ImagePositionPatient": image_position(i), "ImageOrientationPatient": list(AXIAL), "PixelSpacing": [1, 1], **shared, **own,
         }  # fmt: skip
         make_file(folder / f"{i:02d}.dcm", elements, phantom(i, 2, 2))
@@ -74,7 +75,9 @@ def test_the_content_clock_is_another(tmp_path: Path) -> None:
 
 
 def test_public_elements_state_weight_and_direction(tmp_path: Path) -> None:
-    found = weights(planes(tmp_path, {"DiffusionBValue": 0.0}, {"DiffusionBValue": 1000.0, "DiffusionGradientOrientation": [0.0, 3.0, 4.0]}))
+    found = weights(
+        planes(tmp_path, {"DiffusionBValue": 0.0}, {"DiffusionBValue": 1000.0, "DiffusionGradientOrientation": [0.0, 3.0, 4.0]})
+    )
 
     assert found.b_value.tolist() == [0, 1000]
     assert np.isnan(found.direction[0]).all()
@@ -94,7 +97,10 @@ VENDORS: dict[str, tuple[dict[Any, Any], float, list[float] | None, bool]] = {
         800, [1, 0, 0], True,
     ),
     "UIH": (
-        {0x00650010: ("LO", "Image Private Header"), 0x00651009: ("FD", 929.75), 0x0065100A: ("FD", 1000.0), 0x00651037: ("FD", [0.0, 1.0, 0.0])},
+        {
+            0x00650010: ("LO", "Image Private Header"), 0x00651009: ("FD", 929.75), 0x0065100A: ("FD", 1000.0),
+            0x00651037: ("FD", [0.0, 1.0, 0.0]),
+        },
         1000, [0, 1, 0], True,
     ),
     "GE": (
@@ -137,7 +143,9 @@ def test_a_weight_that_no_element_states_is_nan_and_not_zero(tmp_path: Path) -> 
 
 def test_a_vendors_zero_fills_the_gap_that_the_public_element_leaves(tmp_path: Path) -> None:
     ge = {0x00430010: ("LO", "GEMS_PARM_01")}
-    found = weights(planes(tmp_path, ge | {0x00431039: ("IS", ["0", "8"])}, ge | {0x00431039: ("IS", ["1000", "8"]), "DiffusionBValue": 1000.0}))
+    found = weights(
+        planes(tmp_path, ge | {0x00431039: ("IS", ["0", "8"])}, ge | {0x00431039: ("IS", ["1000", "8"]), "DiffusionBValue": 1000.0})
+    )
 
     assert found.b_value.tolist() == [0, 1000]
     assert "DiffusionBValue" in found.source
@@ -169,6 +177,8 @@ def test_planes_without_diffusion_have_none(tmp_path: Path) -> None:
 
 
 def test_directionality_is_a_mark_of_its_own(tmp_path: Path) -> None:
-    found = weights(planes(tmp_path, *({"DiffusionBValue": 1000.0, "DiffusionDirectionality": each} for each in ("DIRECTIONAL", "ISOTROPIC"))))
+    found = weights(
+        planes(tmp_path, *({"DiffusionBValue": 1000.0, "DiffusionDirectionality": each} for each in ("DIRECTIONAL", "ISOTROPIC")))
+    )
 
     assert found.kind.tolist() == ["DIRECTIONAL", "ISOTROPIC"]

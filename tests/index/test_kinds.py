@@ -120,7 +120,9 @@ def test_frames_lie_where_their_vectors_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "vectors", [{PHASE: [1, 1, 2], TIME_SLOT: [1, 2, 1]}, {PHASE: [1, 1, 1]}], ids=["phases of different lengths", "one that numbers nothing"]
+    "vectors",
+    [{PHASE: [1, 1, 2], TIME_SLOT: [1, 2, 1]}, {PHASE: [1, 1, 1]}],
+    ids=["phases of different lengths", "one that numbers nothing"],
 )
 def test_vectors_that_make_no_grid_leave_the_frames_in_file_order(tmp_path: Path, vectors: dict[int, list[int]]) -> None:
     grid = only_grid(make_nm(tmp_path / "nm.dcm", vectors))
@@ -159,7 +161,9 @@ def test_a_frame_time_vector_shorter_than_the_frames_gives_no_time(tmp_path: Pat
     assert form(grid) == {"frame": 3}
 
 
-@pytest.mark.parametrize("given", [{"FrameTime": 0}, {"FrameTime": None, "CineRate": 25}, {"FrameTime": None, "RecommendedDisplayFrameRate": 30}])
+@pytest.mark.parametrize(
+    "given", [{"FrameTime": 0}, {"FrameTime": None, "CineRate": 25}, {"FrameTime": None, "RecommendedDisplayFrameRate": 30}]
+)
 def test_without_a_frame_time_frames_are_numbered(tmp_path: Path, given: dict[str, Any]) -> None:
     grid = only_grid(make_cine(tmp_path / "us.dcm", 4, 40.0, **({"FrameIncrementPointer": None} | given)))
 
@@ -181,7 +185,9 @@ def test_single_pictures_of_a_series_are_frames_in_order_of_instance_number(tmp_
     from builders import make_file, phantom
 
     for number in (3, 1, 2):
-        make_file(tmp_path / f"{number}.dcm", {"Modality": "XC", "SeriesInstanceUID": uid("one"), "InstanceNumber": 4 - number}, phantom(number))
+        make_file(
+            tmp_path / f"{number}.dcm", {"Modality": "XC", "SeriesInstanceUID": uid("one"), "InstanceNumber": 4 - number}, phantom(number)
+        )
 
     grid = only_grid(tmp_path)
 
@@ -201,7 +207,8 @@ def test_a_single_picture_has_no_axis_across_frames(tmp_path: Path) -> None:
 def test_concatenated_parts_are_joined_by_their_offsets(tmp_path: Path) -> None:
     for number, offset in ((2, 3), (1, 0)):
         elements = {
-            "Modality": "MR", "SeriesInstanceUID": uid("one"), "SOPInstanceUID": uid(number), "InstanceNumber": 1, "ConcatenationUID": uid("whole"),
+            "Modality": "MR", "SeriesInstanceUID": uid("one"), "SOPInstanceUID": uid(number), "InstanceNumber": 1,
+            "ConcatenationUID": uid("whole"),
             "InConcatenationNumber": number, "InConcatenationTotalNumber": 2, "ConcatenationFrameOffsetNumber": offset,
         }  # fmt: skip
         make_file(tmp_path / f"{3 - number}.dcm", elements, phantoms(3, 2, 2))
@@ -221,7 +228,9 @@ def test_the_pointer_of_a_cine_run_does_not_make_vectors(tmp_path: Path) -> None
 def test_positions_of_frames_are_not_those_of_a_dose(tmp_path: Path) -> None:
     # Another object with the element: it is no dose, and its frames have one position.
     path = make_file(
-        tmp_path / "a.dcm", {"Modality": "OT", "GridFrameOffsetVector": [0, 1], "ImagePositionPatient": image_position(0)}, phantoms(2, 2, 2)
+        tmp_path / "a.dcm",
+        {"Modality": "OT", "GridFrameOffsetVector": [0, 1], "ImagePositionPatient": image_position(0)},
+        phantoms(2, 2, 2),
     )
 
     assert form(only_grid(path)) == {"frame": 2}

@@ -160,7 +160,13 @@ def test_twins_in_one_series_are_kept_and_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"positions_mm": (0.0, 2.6)}, {"orientation": CORONAL}, {"FrameOfReferenceUID": "1.2.9"}, {"rows": 4}, {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4.1"}],
+    [
+        {"positions_mm": (0.0, 2.6)},
+        {"orientation": CORONAL},
+        {"FrameOfReferenceUID": "1.2.9"},
+        {"rows": 4},
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4.1"},
+    ],
     ids=lambda changes: next(iter(changes)),
 )
 def test_series_that_lie_elsewhere_are_no_twins(tmp_path: Path, changes: dict[str, Any]) -> None:

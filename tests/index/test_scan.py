@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders import make_cine, make_ct, make_enhanced_mr, make_file, make_not_dicom, make_pet, make_seg, make_sr, phantom, phantoms, uid
 from doubles import counted_reads, pixel_data_offset
-from headers.agreement import equals
-from xdicom.headers.dictionary import NAMES, TAGS
-from xdicom.headers.records import HEAD_LENGTH, WANTED
+from xdicom.headers.records import HEAD_LENGTH
 from xdicom.index.catalog import Catalog
 from xdicom.index.scan import scan_sources
 from xdicom.model.columns import Column
@@ -254,8 +251,14 @@ def test_no_name_or_number_of_a_person_is_kept(tmp_path: Path) -> None:
 
     catalog = scan(tmp_path)
 
-    told = repr(catalog) + catalog._repr_html_() + str(catalog.to_dict()) + "".join(str(column.values) for column in catalog.frames.instances.columns.values())
+    told = (
+        repr(catalog)
+        + catalog._repr_html_()
+        + str(catalog.to_dict())
+        + "".join(str(column.values) for column in catalog.frames.instances.columns.values())
+    )
     assert not any(word in told for word in ("Someone", "4711", "19470815", "A99"))
+
 
 def cell(column: Column, row: int) -> Any:
     return None if column.codes[row] < 0 else column.values[column.codes[row]]
@@ -273,13 +276,19 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(kinds=st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.sampled_from(["native", "implicit", "big_endian", "rle"])), min_size=2, max_size=12))
+@given(
+    kinds=st.lists(
+        st.tuples(st.sampled_from(sorted(KINDS)), st.sampled_from(["native", "implicit", "big_endian", "rle"])), min_size=2, max_size=12
+    )
+)
 def test_files_read_together_give_what_each_gives_alone(tmp_path: Path, kinds: list[tuple[str, str]]) -> None:
     folder = tmp_path / "heap"
     shutil.rmtree(folder, ignore_errors=True)
     paths = []
     for i, (kind, syntax) in enumerate(kinds):
-        paths += make_ct(folder / f"{i:03d}", [float(i)], transfer_syntax=syntax, varying={"SOPInstanceUID": [uid("heap", i)]}, **KINDS[kind])
+        paths += make_ct(
+            folder / f"{i:03d}", [float(i)], transfer_syntax=syntax, varying={"SOPInstanceUID": [uid("heap", i)]}, **KINDS[kind]
+        )
 
     together = scan(folder)
 
@@ -299,7 +308,13 @@ def test_files_read_together_give_what_each_gives_alone(tmp_path: Path, kinds: l
 
 
 def test_two_hundred_alike_files_with_one_odd_among_them_are_read_right(tmp_path: Path) -> None:
-    make_ct(tmp_path, [float(i) for i in range(200)], varying={"ImageComments": [("y" * 40 if i == 77 else None) for i in range(200)]}, rows=2, columns=2)
+    make_ct(
+        tmp_path,
+        [float(i) for i in range(200)],
+        varying={"ImageComments": [("y" * 40 if i == 77 else None) for i in range(200)]},
+        rows=2,
+        columns=2,
+    )
 
     frames = scan(tmp_path).frames
 
@@ -348,62 +363,6 @@ def test_kinds_of_objects_lie_side_by_side(tmp_path: Path) -> None:
     catalog = scan(tmp_path)
 
     assert {series.modality: series.frames for series in catalog.series} == {"SEG": 3, "MR": 6, "PT": 3, "US": 4}
-
-
-NOT_KEPT = {TAGS["ExtendedOffsetTable"], TAGS["ExtendedOffsetTableLengths"]}
-"""Elements that are read and not kept as columns: frames have their spans."""
-
-
-@pytest.mark.corpus
-@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns of values that it reads all the same
-@pytest.mark.parametrize("folder", ["files", "series"])
-def test_values_of_real_headers_equal_those_of_pydicom_element_by_element(corpus: Path, folder: str) -> None:
-    catalog = scan(corpus / folder)
-    table = catalog.frames.instances
-    wanted = {tag: name for tag, name in NAMES.items() if tag in WANTED and tag >> 16 not in (0x0002, 0x5200)}
-    compared = 0
-    for i, url in enumerate(table.urls):
-        if "::" in url:
-            continue
-        dataset = pydicom.dcmread(url, force=True, stop_before_pixels=True)
-        # What the shared groups say stands above the top level: test_functional_groups compares it.
-        shared = {int(each.tag) for item in dataset.get("SharedFunctionalGroupsSequence", []) for each in item.iterall()}
-        for tag, name in wanted.items():
-            column = table.columns.get(name)
-            if tag in shared or tag in NOT_KEPT:
-                continue
-            if tag not in dataset:
-                assert column is None or column.codes[i] < 0, (url, name)
-                continue
-            assert column is not None, (url, name)
-            assert equals(column, i, dataset[tag]), (url, name, cell(column, i), dataset[tag].value)
-            compared += 1
-
-    assert compared > 3000
-
-
-@pytest.mark.corpus
-def test_no_real_file_is_lost_between_frames_and_problems(corpus: Path) -> None:
-    catalog = scan(corpus / "files", corpus / "series", corpus / "malformed")
-
-    read = {url.split("::")[-1] for url in catalog.frames.instances.urls}
-    not_read = {problem.url.split("::")[-1] for problem in catalog.problems}
-    assert len(read) + len(not_read - read) == catalog.source_count
-    assert len(catalog.frames.instances.urls) > 1200
-
-
-@pytest.mark.corpus
-def test_real_series_need_no_help_of_pydicom(corpus: Path) -> None:
-    assert scan(corpus / "series").read_by_pydicom == 0
-
-
-@pytest.mark.corpus
-def test_real_files_find_as_many_frames_as_pydicom(corpus: Path) -> None:
-    frames = scan(corpus / "series").frames
-    counts = np.bincount(frames.instance)
-
-    for url, count in zip(frames.instances.urls, counts.tolist(), strict=True):
-        assert count == int(pydicom.dcmread(url, stop_before_pixels=True).get("NumberOfFrames") or 1), url
 
 
 def test_many_small_frames_are_one_table(tmp_path: Path) -> None:

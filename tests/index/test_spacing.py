@@ -162,7 +162,11 @@ def test_cosines_that_are_not_quite_unit_are_made_so() -> None:
     assert np.linalg.norm(stack.plane.row_direction) == pytest.approx(1, abs=1e-15)
 
 
-@given(st.lists(st.integers(-500, 500), min_size=1, max_size=30, unique=True), st.randoms(use_true_random=False), st.sampled_from([AXIAL, CORONAL, OBLIQUE]))
+@given(
+    st.lists(st.integers(-500, 500), min_size=1, max_size=30, unique=True),
+    st.randoms(use_true_random=False),
+    st.sampled_from([AXIAL, CORONAL, OBLIQUE]),
+)
 def test_the_order_of_the_planes_does_not_matter(numbers: list[int], random: object, orientation: tuple[float, ...]) -> None:
     distances = [0.5 * number for number in numbers]
     shuffled = distances.copy()

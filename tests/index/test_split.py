@@ -49,7 +49,9 @@ SPLITS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("first", "second", "reason"), SPLITS.values(), ids=SPLITS)
-def test_what_differs_in_a_key_is_two_arrays_with_the_reason(tmp_path: Path, first: dict[str, Any], second: dict[str, Any], reason: str) -> None:
+def test_what_differs_in_a_key_is_two_arrays_with_the_reason(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], reason: str
+) -> None:
     grids = grids_of(two_halves(tmp_path, first, second))
 
     assert [form(grid) for grid in grids] == [{"z": 3}, {"z": 3}]
@@ -88,7 +90,13 @@ def test_files_of_different_transfer_syntaxes_stay_together(tmp_path: Path) -> N
 
 def test_a_localizer_of_three_orientations_is_three_arrays_named_by_their_plane(tmp_path: Path) -> None:
     for name, orientation in (("a", AXIAL), ("b", CORONAL), ("c", SAGITTAL)):
-        make_planes(tmp_path / name, [0, 1, 2], {"SOPInstanceUID": [uid(name, i) for i in range(3)]}, SeriesInstanceUID=uid("one"), ImageOrientationPatient=orientation)
+        make_planes(
+            tmp_path / name,
+            [0, 1, 2],
+            {"SOPInstanceUID": [uid(name, i) for i in range(3)]},
+            SeriesInstanceUID=uid("one"),
+            ImageOrientationPatient=orientation,
+        )
 
     assert {grid.name: form(grid) for grid in grids_of(tmp_path)} == {"axial": {"z": 3}, "coronal": {"z": 3}, "sagittal": {"z": 3}}
 
@@ -96,8 +104,10 @@ def test_a_localizer_of_three_orientations_is_three_arrays_named_by_their_plane(
 def test_a_screen_capture_among_slices_is_an_array_of_its_own(tmp_path: Path) -> None:
     make_ct(tmp_path / "ct", [0, 1, 2], series_uid=uid("one"))
     make_ct(
-        tmp_path / "capture", [0], series_uid=uid("one"), values=lambda i: phantom(i, 16, 20, np.uint8, samples=3), PhotometricInterpretation="RGB",
-        SOPClassUID="1.2.840.10008.5.1.4.1.1.7", ImagePositionPatient=None, ImageOrientationPatient=None, varying={"SOPInstanceUID": [uid("capture")]},
+        tmp_path / "capture", [0], series_uid=uid("one"), values=lambda i: phantom(i, 16, 20, np.uint8, samples=3),
+        PhotometricInterpretation="RGB",
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.7", ImagePositionPatient=None, ImageOrientationPatient=None,
+        varying={"SOPInstanceUID": [uid("capture")]},
     )  # fmt: skip
 
     shapes = [grid.shape for grid in grids_of(tmp_path)]
@@ -118,8 +128,10 @@ def test_the_complex_part_may_be_told_by_a_vendors_element(tmp_path: Path, code:
     for number, part in enumerate((code, (code + 1) % 4)):
         for i in range(2):
             elements = {
-                "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "Manufacturer": "GE MEDICAL SYSTEMS", "SeriesInstanceUID": uid("one"),
-                "SOPInstanceUID": uid(number, i), "ImagePositionPatient": image_position(i), "ImageOrientationPatient": list(AXIAL), "PixelSpacing": [1, 1],
+                "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "Manufacturer": "GE MEDICAL SYSTEMS",
+                "SeriesInstanceUID": uid("one"),
+                "SOPInstanceUID": uid(number, i), "ImagePositionPatient": image_position(i), "ImageOrientationPatient": list(AXIAL),
+                "PixelSpacing": [1, 1],
                 "ImageType": ["ORIGINAL", "PRIMARY", "OTHER"], 0x00430010: ("LO", "GEMS_PARM_01"), 0x0043102F: ("SS", part),
             }  # fmt: skip
             make_file(tmp_path / f"{number}{i}.dcm", elements, phantom(0))
@@ -143,7 +155,9 @@ def test_frames_are_compared_with_the_first_of_their_group_and_never_drift(tmp_p
 
 def test_a_stack_of_one_plane_is_a_stack(tmp_path: Path) -> None:
     two_halves(tmp_path, {}, {})
-    make_planes(tmp_path / "one", [9], {"SOPInstanceUID": [uid("single")]}, SeriesInstanceUID=uid("one series"), ImageOrientationPatient=OBLIQUE)
+    make_planes(
+        tmp_path / "one", [9], {"SOPInstanceUID": [uid("single")]}, SeriesInstanceUID=uid("one series"), ImageOrientationPatient=OBLIQUE
+    )
 
     assert [form(grid) for grid in grids_of(tmp_path)] == [{"z": 6}, {"z": 1}]
 
@@ -173,7 +187,10 @@ def test_a_series_that_is_one_is_not_split(tmp_path: Path) -> None:
 
 def test_every_frame_is_in_exactly_one_part(tmp_path: Path) -> None:
     make_planes(
-        tmp_path, range(12), {"SeriesNumber": [1, 2] * 6, "StackID": ["a", "b", "c"] * 4, "PatientPosition": ["HFS"] * 6 + ["FFS"] * 6}  # type: ignore[arg-type]
+        tmp_path,
+        range(12),
+        {"SeriesNumber": [1, 2] * 6, "StackID": ["a", "b", "c"] * 4, "PatientPosition": ["HFS"] * 6 + ["FFS"] * 6},
+        # type: ignore[arg-type]
     )
 
     pieces = split(records_of(tmp_path))
@@ -190,7 +207,14 @@ def test_missing_values_group_together() -> None:
 
 @pytest.mark.parametrize(
     ("normal", "name"),
-    [([0, 0, 1], "axial"), ([0, 0, -1], "axial"), ([0, 1, 0.1], "coronal"), ([1, 0, 0], "sagittal"), ([0.6, 0, 0.8], "oblique_axial"), ([0.8, 0, 0.6], "oblique_sagittal")],
+    [
+        ([0, 0, 1], "axial"),
+        ([0, 0, -1], "axial"),
+        ([0, 1, 0.1], "coronal"),
+        ([1, 0, 0], "sagittal"),
+        ([0.6, 0, 0.8], "oblique_axial"),
+        ([0.8, 0, 0.6], "oblique_sagittal"),
+    ],
 )
 def test_planes_are_named_by_the_axis_they_lie_across(normal: list[float], name: str) -> None:
     assert plane_name(np.array(normal) / np.linalg.norm(normal)) == name

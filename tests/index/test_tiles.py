@@ -18,9 +18,19 @@ SPACING = [0.7, 0.5]
 
 
 def mosaic(
-    path: Path, count: int, *, side: int | None = None, number: int = 0, orientation: Sequence[float] = AXIAL, first_mm: float = 5.0, **more: Any
+    path: Path,
+    count: int,
+    *,
+    side: int | None = None,
+    number: int = 0,
+    orientation: Sequence[float] = AXIAL,
+    first_mm: float = 5.0,
+    **more: Any,
 ) -> Path:
-    """A mosaic of `count` tiles of 4 x 6 pixels; tile `k` is filled with `100 * number + k`; the first plane lies at `first_mm` on the normal."""
+    """A mosaic of `count` tiles of 4 x 6 pixels.
+
+    Tile `k` is filled with `100 * number + k`; the first plane lies at `first_mm` on the normal.
+    """
     side = side or int(np.ceil(np.sqrt(count)))
     pixels = np.zeros((side * TILE[0], side * TILE[1]), np.int16)
     for k in range(count):
@@ -31,9 +41,11 @@ def mosaic(
     corner = (-10 - lost[1] / 2 * SPACING[1], -20 - lost[0] / 2 * SPACING[0])
     elements = {
         "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "SOPInstanceUID": uid(path.name), "SeriesInstanceUID": uid("one"),
-        "InstanceNumber": number + 1, "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"], "ImageOrientationPatient": list(orientation),
+        "InstanceNumber": number + 1, "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"],
+        "ImageOrientationPatient": list(orientation),
         "ImagePositionPatient": image_position(first_mm, orientation, corner), "PixelSpacing": SPACING, "SpacingBetweenSlices": 3.6,
-        "SliceThickness": 3.0, "AcquisitionTime": f"1000{2 * number:02d}", 0x00190010: ("LO", "SIEMENS MR HEADER"), 0x0019100A: ("US", count),
+        "SliceThickness": 3.0, "AcquisitionTime": f"1000{2 * number:02d}", 0x00190010: ("LO", "SIEMENS MR HEADER"),
+        0x0019100A: ("US", count),
     }  # fmt: skip
     own = {int(key[1:], 16) if key.startswith("x") else key: value for key, value in more.items()}
     return make_file(path, {**elements, **own}, pixels)
@@ -118,7 +130,8 @@ def test_mosaics_and_single_planes_are_never_one_array(tmp_path: Path) -> None:
     make_file(
         tmp_path / "b.dcm",
         {
-            "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "SeriesInstanceUID": uid("one"), "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"],
+            "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "SeriesInstanceUID": uid("one"),
+            "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"],
             "ImageOrientationPatient": list(AXIAL), "ImagePositionPatient": image_position(0), "PixelSpacing": SPACING,
         },
         phantom(0, *TILE),
@@ -136,10 +149,13 @@ def test_mosaics_of_different_numbers_are_different_arrays(tmp_path: Path) -> No
 
 def uih_grid(path: Path, count: int, rows: int, columns: int, *, step: float = -4.2, **more: Any) -> Path:
     """A UIH grid of tiles of 4 x 6 pixels, whose positions run along `step`."""
-    slices = [{"ImagePositionPatient": image_position(30 + step * k), "AcquisitionDateTime": f"20240101100000.{k:06d}"} for k in range(count)]
+    slices = [
+        {"ImagePositionPatient": image_position(30 + step * k), "AcquisitionDateTime": f"20240101100000.{k:06d}"} for k in range(count)
+    ]
     elements = {
         "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "SOPInstanceUID": uid(path.name), "SeriesInstanceUID": uid("one"),
-        "ImageType": ["ORIGINAL", "PRIMARY", "M", "VFRAME"], "ImageOrientationPatient": list(AXIAL), "PixelSpacing": SPACING, "NumberOfSlices": 17,
+        "ImageType": ["ORIGINAL", "PRIMARY", "M", "VFRAME"], "ImageOrientationPatient": list(AXIAL), "PixelSpacing": SPACING,
+        "NumberOfSlices": 17,
         0x00650010: ("LO", "Image Private Header"), 0x00651050: ("DS", str(count)),
         0x00651051: ("SQ", [_item(each) for each in slices]), 0x00651014: ("FD", [0.0, 0.0, 1.0]),
     }  # fmt: skip

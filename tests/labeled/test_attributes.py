@@ -16,8 +16,10 @@ from index.test_axes import each
 from labeled.opened import labels, opened
 
 PERSON = {
-    "PatientName": "Someone^Known", "PatientID": "4711-0815", "PatientBirthDate": "19470815", "AccessionNumber": "ACC99", "StudyDate": "20230405",
-    "SeriesDate": "20230405", "AcquisitionDate": "20230405", "ContentDate": "20230405", "InstitutionName": "Clinic", "ReferringPhysicianName": "Doctor^A",
+    "PatientName": "Someone^Known", "PatientID": "4711-0815", "PatientBirthDate": "19470815", "AccessionNumber": "ACC99",
+    "StudyDate": "20230405",
+    "SeriesDate": "20230405", "AcquisitionDate": "20230405", "ContentDate": "20230405", "InstitutionName": "Clinic",
+    "ReferringPhysicianName": "Doctor^A",
     "OperatorsName": "Operator^B", "StudyID": "S77", "PatientAddress": "Street 5", "OtherPatientIDs": "OID1", "DeviceSerialNumber": "SN123",
 }  # fmt: skip
 
@@ -34,10 +36,12 @@ def test_nothing_names_a_person_or_tells_a_date(tmp_path: Path, make: Any) -> No
 
 
 MAKERS: dict[str, Any] = {
-    "ct": lambda folder: make_ct(folder),
+    "ct": make_ct,
     "pet": lambda folder: make_pet(folder, Units="BQML", PatientWeight=70.5),
     "enhanced": lambda folder: make_enhanced_mr(folder / "a.dcm"),
-    "cine": lambda folder: make_cine(folder / "a.dcm", transfer_syntax="jpeg", photometric="YBR_FULL_422", columns=8, LossyImageCompressionRatio=[10.5, 2]),
+    "cine": lambda folder: make_cine(
+        folder / "a.dcm", transfer_syntax="jpeg", photometric="YBR_FULL_422", columns=8, LossyImageCompressionRatio=[10.5, 2]
+    ),
     "palette": lambda folder: make_palette(folder / "a.dcm"),
     "dose": lambda folder: make_rtdose(folder / "a.dcm"),
     "segmentation": lambda folder: make_seg(folder / "a.dcm"),
@@ -57,7 +61,14 @@ def test_attributes_are_plain_values_that_json_knows(tmp_path: Path, kind: str) 
 
 
 def test_what_a_series_is_stands_in_its_attributes(tmp_path: Path) -> None:
-    make_ct(tmp_path, SeriesDescription="thorax", Manufacturer="Maker", PatientPosition="HFS", SeriesNumber=4, ImageType=["ORIGINAL", "PRIMARY", "AXIAL"])
+    make_ct(
+        tmp_path,
+        SeriesDescription="thorax",
+        Manufacturer="Maker",
+        PatientPosition="HFS",
+        SeriesNumber=4,
+        ImageType=["ORIGINAL", "PRIMARY", "AXIAL"],
+    )
 
     attrs = opened(tmp_path).attrs
 
@@ -122,7 +133,8 @@ def test_no_geometry_is_invented(tmp_path: Path) -> None:
 
 def test_spacing_at_the_detector_is_not_that_in_the_patient(tmp_path: Path) -> None:
     make_ct(
-        tmp_path, [0.0], Modality="DX", SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1", ImagePositionPatient=None, varying={"ImagePositionPatient": [None]},
+        tmp_path, [0.0], Modality="DX", SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1", ImagePositionPatient=None,
+        varying={"ImagePositionPatient": [None]},
         ImageOrientationPatient=None, PixelSpacing=None, ImagerPixelSpacing=[0.2, 0.1],
     )  # fmt: skip
 
@@ -143,8 +155,13 @@ def test_gaps_are_told(tmp_path: Path) -> None:
     assert "affine" not in attrs
 
 
-@pytest.mark.parametrize(("syntax", "element", "expected"), [("native", None, None), ("native", "01", "01"), ("native", "00", "00"), ("jpeg", None, "01"), ("jpeg", "00", "01")])
-def test_lossy_frames_are_marked_whatever_the_header_forgets(tmp_path: Path, syntax: str, element: str | None, expected: str | None) -> None:
+@pytest.mark.parametrize(
+    ("syntax", "element", "expected"),
+    [("native", None, None), ("native", "01", "01"), ("native", "00", "00"), ("jpeg", None, "01"), ("jpeg", "00", "01")],
+)
+def test_lossy_frames_are_marked_whatever_the_header_forgets(
+    tmp_path: Path, syntax: str, element: str | None, expected: str | None
+) -> None:
     make_ct(tmp_path, [0.0], dtype=np.uint8, transfer_syntax=syntax, LossyImageCompression=element)
 
     assert opened(tmp_path).attrs.get("lossy_image_compression") == expected
@@ -186,7 +203,9 @@ def test_a_slope_that_some_files_lack_is_nan_there(tmp_path: Path) -> None:
 
 
 def test_a_slope_for_each_echo_lies_on_the_echoes(tmp_path: Path) -> None:
-    make_planes(tmp_path, repeated([0.0, 2.0], 2), {"EchoTime": each([5, 10], 2), "RescaleSlope": each([1.0, 3.0], 2), "RescaleIntercept": [0] * 4})
+    make_planes(
+        tmp_path, repeated([0.0, 2.0], 2), {"EchoTime": each([5, 10], 2), "RescaleSlope": each([1.0, 3.0], 2), "RescaleIntercept": [0] * 4}
+    )
 
     array = opened(tmp_path)
 
@@ -248,8 +267,10 @@ def test_a_modality_table_travels_in_the_attributes(tmp_path: Path) -> None:
 def test_real_world_maps_travel_in_the_attributes(tmp_path: Path) -> None:
     mapping = [
         {
-            "RealWorldValueSlope": 0.5, "RealWorldValueIntercept": 1.0, "RealWorldValueFirstValueMapped": 0, "RealWorldValueLastValueMapped": 100,
-            "LUTLabel": "label", "MeasurementUnitsCodeSequence": [{"CodeValue": "mm2/s", "CodingSchemeDesignator": "UCUM", "CodeMeaning": "mm2/s"}],
+            "RealWorldValueSlope": 0.5, "RealWorldValueIntercept": 1.0, "RealWorldValueFirstValueMapped": 0,
+            "RealWorldValueLastValueMapped": 100,
+            "LUTLabel": "label",
+            "MeasurementUnitsCodeSequence": [{"CodeValue": "mm2/s", "CodingSchemeDesignator": "UCUM", "CodeMeaning": "mm2/s"}],
         }
     ]  # fmt: skip
     make_ct(tmp_path, [0.0, 2.0], RealWorldValueMappingSequence=mapping)
@@ -267,7 +288,8 @@ def test_dose_has_its_scaling_and_units(tmp_path: Path) -> None:
 def test_what_suv_needs_is_kept_for_pet_without_its_dates(tmp_path: Path) -> None:
     dose = [{"RadionuclideTotalDose": 370e6, "RadionuclideHalfLife": 6586.2, "RadiopharmaceuticalStartDateTime": "20230404230000"}]
     make_pet(
-        tmp_path, PatientWeight=70.5, PatientSize=1.75, PatientSex="F", SeriesDate="20230405", SeriesTime="003000", AcquisitionDate="20230405",
+        tmp_path, PatientWeight=70.5, PatientSize=1.75, PatientSex="F", SeriesDate="20230405", SeriesTime="003000",
+        AcquisitionDate="20230405",
         AcquisitionTime="003500", RadiopharmaceuticalInformationSequence=dose,
     )  # fmt: skip
 

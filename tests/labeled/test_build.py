@@ -37,7 +37,8 @@ DIMS = {
     "gray cine": (("time", "y", "x"), lambda folder: make_cine(folder / "a.dcm", photometric="MONOCHROME2")),
     "one picture": (("y", "x"), lambda folder: make_file(folder / "a.dcm", {"Modality": "CR"}, phantom(0))),
     "one color picture": (
-        ("y", "x", "sample"), lambda folder: make_file(folder / "a.dcm", {"PhotometricInterpretation": "RGB"}, phantom(0, dtype=np.uint8, samples=3)),
+        ("y", "x", "sample"),
+        lambda folder: make_file(folder / "a.dcm", {"PhotometricInterpretation": "RGB"}, phantom(0, dtype=np.uint8, samples=3)),
     ),
     "frames of nothing known": (("frame", "y", "x"), lambda folder: make_file(folder / "a.dcm", {}, phantoms(3))),
     "nuclear medicine": (("energy_window", "detector", "y", "x"), lambda folder: make_nm(folder / "a.dcm")),
@@ -151,7 +152,9 @@ def test_series_join_along_a_dimension_with_their_labels(tmp_path: Path) -> None
     make_ct(tmp_path / "a", [0.0, 2.0], slope=2.0)
     make_ct(tmp_path / "b", [4.0, 6.0], slope=3.0)
 
-    joined = xr.concat([opened(tmp_path / "a"), opened(tmp_path / "b")], "z", coords="all", compat="override", join="outer", combine_attrs="override")
+    joined = xr.concat(
+        [opened(tmp_path / "a"), opened(tmp_path / "b")], "z", coords="all", compat="override", join="outer", combine_attrs="override"
+    )
 
     assert labels(joined, "rescale_slope") == [2, 2, 3, 3]
     assert labels(joined, "z") == [0, 2, 4, 6]

@@ -58,7 +58,9 @@ def test_values_along_their_dimensions_give_back_the_whole(data: st.DataObject) 
     shape = tuple(data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
     axes = data.draw(st.sets(st.integers(0, len(shape) - 1)))
     small = data.draw(st.lists(st.integers(0, 3), min_size=64, max_size=64))
-    part = np.array(small[: int(np.prod([shape[a] for a in sorted(axes)], dtype=int))]).reshape([n if a in axes else 1 for a, n in enumerate(shape)])
+    part = np.array(small[: int(np.prod([shape[a] for a in sorted(axes)], dtype=int))]).reshape(
+        [n if a in axes else 1 for a, n in enumerate(shape)]
+    )
     whole = np.broadcast_to(part, shape)
     dims = tuple("abc"[: len(shape)])
 
@@ -133,7 +135,11 @@ def test_a_value_of_two_dimensions_lies_on_both(tmp_path: Path) -> None:
 
 
 def test_a_value_of_one_extra_axis_lies_on_that_axis(tmp_path: Path) -> None:
-    make_planes(tmp_path, repeated(Z, 2), {"TemporalPositionIdentifier": each([1, 2]), "FlipAngle": each([30, 40]), "SliceLocation": repeated([-1, -2, -3], 2)})
+    make_planes(
+        tmp_path,
+        repeated(Z, 2),
+        {"TemporalPositionIdentifier": each([1, 2]), "FlipAngle": each([30, 40]), "SliceLocation": repeated([-1, -2, -3], 2)},
+    )
 
     array = opened(tmp_path)
 

@@ -76,7 +76,8 @@ def tilted(folder: Path) -> xr.DataArray:
     shift = np.tan(np.radians(16.5))
     positions = [image_position(STEP * i, AXIAL, (ORIGIN[0], ORIGIN[1] + STEP * i * shift)) for i in range(6)]
     make_slices(
-        folder, positions, SOPClassUID="1.2.840.10008.5.1.4.1.1.2", Modality="CT", ImageOrientationPatient=list(AXIAL), PixelSpacing=list(SPACING),
+        folder, positions, SOPClassUID="1.2.840.10008.5.1.4.1.1.2", Modality="CT", ImageOrientationPatient=list(AXIAL),
+        PixelSpacing=list(SPACING),
         ImageType=["ORIGINAL", "PRIMARY", "AXIAL"],
     )  # fmt: skip
     return opened(folder)

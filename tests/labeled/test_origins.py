@@ -58,7 +58,9 @@ def test_the_header_follows_a_selection(tmp_path: Path) -> None:
 
 
 def test_a_single_picture_has_its_header(tmp_path: Path) -> None:
-    array = opened(make_file(tmp_path / "a.dcm", {"Modality": "CR", "SOPInstanceUID": uid("picture"), "StudyDescription": "hand"}, phantom(0)))
+    array = opened(
+        make_file(tmp_path / "a.dcm", {"Modality": "CR", "SOPInstanceUID": uid("picture"), "StudyDescription": "hand"}, phantom(0))
+    )
 
     assert read_header(array).StudyDescription == "hand"
 
@@ -106,11 +108,15 @@ def test_planes_of_two_series_joined_are_traced_to_both(tmp_path: Path) -> None:
     make_ct(tmp_path / "a", [0.0, 2.0])
     make_ct(tmp_path / "b", [4.0, 6.0])
 
-    joined = xr.concat([opened(tmp_path / name) for name in "ab"], "z", coords="all", compat="override", join="outer", combine_attrs="override")
+    joined = xr.concat(
+        [opened(tmp_path / name) for name in "ab"], "z", coords="all", compat="override", join="outer", combine_attrs="override"
+    )
     found = locate_frames(joined)
 
     assert found is not None
-    assert [found[0].instances.urls[found[0].instance[row]] for row in found[1].tolist()] == [str(p) for p in sorted(tmp_path.rglob("*.dcm"))]
+    assert [found[0].instances.urls[found[0].instance[row]] for row in found[1].tolist()] == [
+        str(p) for p in sorted(tmp_path.rglob("*.dcm"))
+    ]
 
 
 def test_an_array_without_instances_is_traced_to_nothing() -> None:

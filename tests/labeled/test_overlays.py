@@ -38,7 +38,8 @@ def plane(group: int, rows: int = ROWS, columns: int = COLUMNS, bits: np.ndarray
     base = group << 16
     elements: dict[int, tuple[str, Any]] = {
         base | 0x10: ("US", rows), base | 0x11: ("US", columns), base | 0x40: ("CS", more.get("kind", "G")),
-        base | 0x50: ("SS", more.get("origin", [1, 1])), base | 0x100: ("US", more.get("allocated", 1)), base | 0x102: ("US", more.get("position", 0)),
+        base | 0x50: ("SS", more.get("origin", [1, 1])), base | 0x100: ("US", more.get("allocated", 1)),
+        base | 0x102: ("US", more.get("position", 0)),
     }  # fmt: skip
     if "frames" in more:
         elements[base | 0x15] = ("IS", more["frames"])
@@ -140,7 +141,7 @@ def test_every_slice_has_its_own_overlay_and_follows_selection_and_sorting(tmp_p
 
 
 def test_slices_without_an_overlay_have_none_of_its_pixels(tmp_path: Path) -> None:
-    array, bits = series(tmp_path, 2)
+    _, bits = series(tmp_path, 2)
     make_ct(tmp_path / "ct", [5.0], ["bare.dcm"], rows=ROWS, columns=COLUMNS, series_uid="1.2.3.4")
 
     out = overlays(opened(tmp_path / "ct"))
@@ -244,7 +245,7 @@ def test_bits_that_are_missing_are_refused_when_they_are_computed(tmp_path: Path
 def test_an_embedded_overlay_in_bits_of_the_sample_is_refused(tmp_path: Path) -> None:
     array = image(tmp_path, plane(0x6000, allocated=16, position=3), bits_stored=12)
 
-    with pytest.raises(PixelDataError, match="overlay 6000 is said to lie in bit 3 of the pixel cells.* 0 to 11 are the sample"):
+    with pytest.raises(PixelDataError, match=r"overlay 6000 is said to lie in bit 3 of the pixel cells.* 0 to 11 are the sample"):
         overlays(array)
 
 

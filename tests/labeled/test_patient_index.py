@@ -78,7 +78,9 @@ def test_many_points_are_looked_up_at_once(oblique: xr.DataArray) -> None:
     places = np.array([[0, 0, 0], [3, 7, 5], [1, 2, 3]])
     points = oblique.dicom.affine @ np.column_stack([places[:, ::-1], np.ones(3)]).T
 
-    found = oblique.sel(px=xr.DataArray(points[0], dims="point"), py=xr.DataArray(points[1], dims="point"), pz=xr.DataArray(points[2], dims="point"))
+    found = oblique.sel(
+        px=xr.DataArray(points[0], dims="point"), py=xr.DataArray(points[1], dims="point"), pz=xr.DataArray(points[2], dims="point")
+    )
 
     assert found.dims == ("point",)
     assert found.values.tolist() == [int(oblique.values[tuple(place)]) for place in places]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +14,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builders import TRANSFER_SYNTAXES, make_cine, make_ct, make_enhanced_mr, make_file, make_seg, phantom, phantoms, uid
-from doubles import counted_reads, decode_known
-from index.arranged import catalog_of, only_grid
+from builders import make_ct, make_file, make_seg, phantom, phantoms, uid
+from doubles import counted_reads
+from index.arranged import only_grid
 from index.test_tiles import mosaic
-from xdicom.errors import PixelDataError, SourceError, UnsupportedEncodingError
-from xdicom.index.scan import scan_sources
+from lazy.imagined import decode_block, frame_grid, imagined
 from xdicom.lazy import frames as lazy_frames
-from xdicom.lazy.frames import FrameBlock, GridCells, frames_to_dask, read_block
-from xdicom.model.columns import Column
-from xdicom.model.encoding import PixelEncoding
-from xdicom.model.frames import FrameTable, InstanceTable
-from xdicom.model.grid import Axis, FrameGrid
-from xdicom.sources.locate import locate
+from xdicom.lazy.frames import GridCells, frames_to_dask
 
 UID = "sop_instance_uid"
-
-
-def frame_grid(path: Path) -> FrameGrid:
-    """All frames below a path in file order."""
-    frames = scan_sources(locate(path)).frames
-    return FrameGrid("frames", (Axis("frame"),), np.arange(len(frames)), frames)
-
-
-def imagined(count: int, shape: tuple[int, ...] | None = None, *, rows: int = 8, columns: int = 6) -> FrameGrid:
-    """A grid of frames of one source that is not there, for tests of the graph and with a decoder whose answer is known."""
-    encoding = PixelEncoding(TRANSFER_SYNTAXES["native"], rows, columns)
-    instances = InstanceTable(("/nowhere/a.dcm",), np.array([10**9]), ("",), (encoding,), np.zeros(1, np.int16), {})
-    size = rows * columns * 2
-    frames = FrameTable(instances, np.zeros(count, np.int32), np.arange(1, count + 1, dtype=np.int32), 1000 + size * np.arange(count), np.full(count, size), {})
-    shape = shape or (count,)
-    return FrameGrid("imagined", tuple(Axis(f"a{i}") for i in range(len(shape))), np.arange(count).reshape(shape), frames)
 
 
 def tasks(array: da.Array) -> dict[object, object]:
     (optimized,) = dask.optimize(array)
     return dict(optimized.__dask_graph__())
-
-
-def decode_block(block: FrameBlock) -> np.ndarray:
-    """The block without reading a byte: frame `n` is `phantom(n - 1)`."""
-    return np.where((block.cell >= 0)[:, None, None], decode_known(block.refs)[block.cell], 0).reshape(block.shape)
 
 
 @pytest.fixture
@@ -81,10 +53,22 @@ def test_lazy_values_are_the_values_of_the_file(tmp_path: Path, syntax: str, chu
 
 @pytest.mark.parametrize(
     ("dtype", "elements"),
-    [("u1", {}), ("i1", {}), ("i2", {}), ("u4", {}), ("i4", {}), ("f4", {}), ("f8", {}), ("?", {}), ("u1", {"PhotometricInterpretation": "RGB"})],
+    [
+        ("u1", {}),
+        ("i1", {}),
+        ("i2", {}),
+        ("u4", {}),
+        ("i4", {}),
+        ("f4", {}),
+        ("f8", {}),
+        ("?", {}),
+        ("u1", {"PhotometricInterpretation": "RGB"}),
+    ],
 )
 @pytest.mark.parametrize("syntax", ["native", "big_endian"])
-def test_type_and_shape_are_known_before_and_equal_to_what_compute_gives(tmp_path: Path, dtype: str, elements: dict[str, Any], syntax: str) -> None:
+def test_type_and_shape_are_known_before_and_equal_to_what_compute_gives(
+    tmp_path: Path, dtype: str, elements: dict[str, Any], syntax: str
+) -> None:
     values = phantoms(3, 5, 7, dtype, samples=3 if elements else 1)
     make_file(tmp_path / "a.dcm", elements, values, syntax)
 
@@ -337,7 +321,9 @@ def test_tiles_are_cut_out_of_their_mosaic(tmp_path: Path, chunks: Any) -> None:
     array = frames_to_dask(only_grid(tmp_path), chunks).compute()
 
     assert array.shape == (2, 5, 4, 6)
-    np.testing.assert_array_equal(array, np.broadcast_to(np.array([[k + 100 * n for k in range(5)] for n in range(2)])[..., None, None], array.shape))
+    np.testing.assert_array_equal(
+        array, np.broadcast_to(np.array([[k + 100 * n for k in range(5)] for n in range(2)])[..., None, None], array.shape)
+    )
 
 
 def test_a_mosaic_is_one_task_unless_asked(tmp_path: Path) -> None:
@@ -392,157 +378,3 @@ def test_the_whole_of_a_frame_may_be_named(whole: Any) -> None:
 def test_chunks_that_are_nothing_of_that_are_refused() -> None:
     with pytest.raises(ValueError, match="must be a mapping"):
         frames_to_dask(imagined(4), 1.5)  # type: ignore[arg-type]
-
-
-# --- what goes wrong -------------------------------------------------------------------------------------------------------
-
-
-def test_an_encoding_that_is_not_read_is_refused_at_once(tmp_path: Path) -> None:
-    grid = imagined(2)
-    (encoding,) = grid.frames.instances.encodings
-    import dataclasses
-
-    video = dataclasses.replace(encoding, transfer_syntax_uid=TRANSFER_SYNTAXES["mpeg2"])
-    frames = dataclasses.replace(grid.frames, instances=dataclasses.replace(grid.frames.instances, encodings=(video,)))
-
-    with pytest.raises(UnsupportedEncodingError):
-        frames_to_dask(dataclasses.replace(grid, frames=frames))
-
-
-@pytest.mark.parametrize("syntax", ["native", "rle", "jpegls"])
-def test_a_truncated_file_gives_the_frames_it_has_and_an_error_for_the_rest(tmp_path: Path, syntax: str) -> None:
-    path = make_file(tmp_path / "a.dcm", {}, phantoms(4, 32, 32, np.uint16), syntax)
-    data = path.read_bytes()
-    cut = len(data) - (1000 if syntax == "native" else 60)
-    path.write_bytes(data[:cut])
-
-    array = frames_to_dask(frame_grid(path))
-
-    np.testing.assert_array_equal(array[:3].compute(), phantoms(3, 32, 32, np.uint16))
-    with pytest.raises(PixelDataError, match="frame 4") as caught:
-        array[3].compute()
-    assert str(path) in str(caught.value)
-
-
-def test_frames_that_are_declared_and_not_there_are_an_error_when_asked_for(tmp_path: Path) -> None:
-    path = make_file(tmp_path / "a.dcm", {"NumberOfFrames": 5}, phantoms(3, 32, 32, np.uint16), "rle")
-
-    array = frames_to_dask(frame_grid(path))
-
-    assert array.shape[0] == 5
-    np.testing.assert_array_equal(array[:3].compute(), phantoms(3, 32, 32, np.uint16))
-    with pytest.raises(PixelDataError, match=r"no byte of it is there|frame 5"):
-        array[4].compute()
-
-
-def test_a_damaged_frame_is_named_with_its_file(tmp_path: Path) -> None:
-    path = make_file(tmp_path / "a.dcm", {}, phantoms(2, 32, 32, np.uint16), "j2k")
-    grid = frame_grid(path)
-    data = bytearray(path.read_bytes())
-    start = int(grid.frames.offset[1]) + 8
-    data[start : start + 60] = bytes(60)
-    path.write_bytes(data)
-
-    with pytest.raises((PixelDataError, SourceError)) as caught:
-        frames_to_dask(frame_grid(path))[1].compute()
-    assert str(path) in str(caught.value)
-
-
-def test_a_file_that_changed_since_it_was_scanned_is_refused(tmp_path: Path) -> None:
-    import os
-
-    (path,) = make_ct(tmp_path, [0.0], rows=32, columns=32)
-    array = frames_to_dask(only_grid(tmp_path))
-    path.write_bytes(path.read_bytes() + b"\0\0")
-    os.utime(path, ns=(10**18, 10**18))
-
-    with pytest.raises(SourceError, match="chang"):
-        array.compute()
-
-
-def test_a_file_that_went_away_is_refused(tmp_path: Path) -> None:
-    (path,) = make_ct(tmp_path, [0.0])
-    array = frames_to_dask(only_grid(tmp_path))
-    path.unlink()
-
-    with pytest.raises(SourceError):
-        array.compute()
-
-
-def test_errors_come_home_from_another_process(tmp_path: Path) -> None:
-    (path,) = make_ct(tmp_path, [0.0])
-    array = frames_to_dask(only_grid(tmp_path))
-    path.unlink()
-
-    with pytest.raises(SourceError):
-        array.compute(scheduler="processes")
-
-
-def test_a_short_native_frame_is_refused_before_room_is_made(tmp_path: Path) -> None:
-    elements = {"Rows": 60_000, "Columns": 60_000}
-    path = make_file(tmp_path / "a.dcm", elements, phantom(0))
-    array = frames_to_dask(frame_grid(path))
-
-    tracemalloc.start()
-    with pytest.raises(PixelDataError, match="frame 1: it should have 7200000000 bytes"):
-        array[0].compute(scheduler="sync")
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-
-    assert peak < 10_000_000
-
-
-# --- selection without dask ------------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.data())
-def test_frames_selected_in_any_way_are_those_of_the_array(data: st.DataObject) -> None:
-    shape = tuple(data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=3)))
-    cells = GridCells(imagined(int(np.prod(shape)), shape, rows=2, columns=2))
-    eager = phantoms(int(np.prod(shape)), 2, 2, np.uint16).reshape(*shape, 2, 2)
-    kinds: list[Callable[[int], Any]] = [
-        lambda size: data.draw(st.integers(0, size - 1)),
-        lambda size: data.draw(st.slices(size)),
-        lambda size: np.array(data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=4))),
-    ]
-    key = tuple(data.draw(st.sampled_from(kinds))(size) for size in shape)
-
-    block = cells.select(key)
-
-    expected = eager
-    for axis in reversed(range(len(key))):
-        expected = expected[(slice(None),) * axis + (key[axis],)]
-    assert block.shape == expected.shape
-    if block.cell.size:
-        np.testing.assert_array_equal(decode_block(block), expected)
-
-
-def test_a_frame_asked_for_twice_is_read_once(tmp_path: Path) -> None:
-    path = make_cine(tmp_path / "a.dcm", 4, photometric="MONOCHROME2")
-    cells = GridCells(frame_grid(path))
-
-    with counted_reads(tmp_path) as reads:
-        out = read_block(cells.select((np.array([2, 0, 2]),)))
-
-    np.testing.assert_array_equal(out, phantoms(4, dtype=np.uint8)[[2, 0, 2]])
-    assert sum(length for _, length in reads.of(path)) == 2 * 48
-
-
-def test_frames_of_a_large_enhanced_object_keep_their_order(tmp_path: Path) -> None:
-    make_enhanced_mr(tmp_path / "a.dcm", (1.0, 2.0), (0.0, 2.0, 4.0), order=[5, 0, 3, 1, 4, 2])
-
-    array = frames_to_dask(only_grid(tmp_path), {"z": 3}).compute()
-
-    np.testing.assert_array_equal(array.reshape(6, 8, 6), phantoms(6, dtype=np.uint16))
-
-
-def test_columns_are_no_part_of_what_workers_are_given(tmp_path: Path) -> None:
-    make_ct(tmp_path, [0.0, 1.0], SeriesDescription="not for workers")
-    grid = only_grid(tmp_path)
-
-    pickled = pickle.dumps(GridCells(grid).block((slice(0, 1),)))
-
-    assert b"not for workers" not in pickled
-    assert isinstance(grid.column(UID), Column)
-    assert catalog_of(tmp_path).frames.refs().urls

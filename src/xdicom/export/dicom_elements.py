@@ -89,13 +89,16 @@ def _lacks_vr(sequence: bytes) -> bool:
 def _parse_with_pydicom(data: bytes) -> Elements:
     """The same by pydicom, for headers that are written otherwise."""
     from pydicom import dcmread, dcmwrite  # noqa: PLC0415 - half a second, and few files need it
+    from pydicom.uid import UID  # noqa: PLC0415
 
     try:
         dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+        for tag in [tag for tag in dataset.keys() if tag.group >= 0x7FE0]:  # noqa: SIM118 - iterating itself reads every value
+            del dataset[tag]
         for _ in dataset.iterall():  # what was not looked at would be written as it lay there
             pass
         if hasattr(dataset, "file_meta"):
-            dataset.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
+            dataset.file_meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE_ENDIAN)
         buffer = io.BytesIO()
         dcmwrite(buffer, dataset, implicit_vr=False, little_endian=True, enforce_file_format=False)
         raw = buffer.getvalue()

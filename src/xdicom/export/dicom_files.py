@@ -121,7 +121,7 @@ def write_dicom(
 
 def whole_planes(array: xr.DataArray) -> xr.DataArray:
     """`array` in dask blocks that hold whole planes; one plane a block where it was in memory."""
-    inner = {dim: -1 for dim in ("y", "x", "sample") if dim in array.dims}
+    inner: dict[Any, int] = {dim: -1 for dim in ("y", "x", "sample") if dim in array.dims}
     if array.chunks is None:
         return array.chunk({dim: 1 for dim in array.dims} | inner)
     return array.chunk(inner) if any(len(array.chunksizes[dim]) > 1 for dim in inner) else array

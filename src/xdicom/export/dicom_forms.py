@@ -143,8 +143,8 @@ def _padding(header: Elements, dtype: np.dtype[Any]) -> int | None:
     if value is None or not value.numbers():
         return None
     bits = 8 * dtype.itemsize
-    number = int(value.numbers()[0]) % 2**bits
-    return number - 2**bits if dtype.kind == "i" and number >= 2 ** (bits - 1) else number
+    number = int(value.numbers()[0]) % (1 << bits)
+    return number - (1 << bits) if dtype.kind == "i" and number >= 1 << (bits - 1) else number
 
 
 def _picture(array: xr.DataArray, syntax: str, choices: _Choices) -> ChosenForm:

@@ -241,7 +241,7 @@ def _set_labels(elements: Elements, plan: Plan, i: int, *, has_own: bool) -> Non
         tag, _ = tag_and_vr(keyword)
         is_known = bool(np.isfinite(value).all())
         if keyword in CLOCKS:
-            if not has_own and is_known:
+            if (not has_own or plan.is_cut) and is_known:
                 set_element(elements, keyword, time_text(float(value)))
         elif not has_own or plan.is_cut:
             set_element(elements, keyword, value if is_known else "" if keyword in _TYPE_2 else None)

@@ -128,7 +128,7 @@ def _settle_vectors(elements: Elements, plan: Plan, source_frames: tuple[tuple[s
                 f"({tag >> 16:04X},{tag & 0xFFFF:04X}) has a value for each frame of the source, and the array no longer says which these are: "
                 "keep the coordinate frame_number, or write what to_display() makes"
             )
-        kept = [value.numbers()[number] for number in numbers]
+        kept: list[Any] = [value.numbers()[number] for number in numbers]
         slices, _ = tag_and_vr(_SLICES)
         if tag == slices:
             kept = (np.unique(kept, return_inverse=True)[1].reshape(-1) + 1).tolist()

@@ -201,7 +201,7 @@ def frame_bytes(stored: np.ndarray, form: Form) -> bytes | memoryview:
     """One frame as it lies in a file: native little endian, or the item of its stream (PS3.5 8.1.1, A.4)."""
     if not form.encoding.is_encapsulated:
         little = np.ascontiguousarray(stored, stored.dtype.newbyteorder("<"))
-        return memoryview(little.reshape(-1).view(np.uint8))
+        return little.reshape(-1).view(np.uint8).data
     stream = encode_frame(stored, form.encoding, form.loss)
     stream += b"\0" * (len(stream) % 2)
     return struct.pack("<HHI", 0xFFFE, 0xE000, len(stream)) + stream

@@ -82,7 +82,8 @@ def planes_of(array: xr.DataArray) -> Planes:
     normal = unit(np.cross(row, column))
     if stated is None:
         assert z is not None
-        positions = z[:, None].astype(float) * normal + x_first * row + y_first * column + _shear(array, z, normal)
+        places = np.stack([np.full(len(z), x_first), np.full(len(z), y_first), z.astype(float)])
+        positions = np.linalg.solve(np.stack([row, column, normal]), places).T + _shear(array, z, normal)
     else:
         if z is not None and np.abs(stated @ normal - z).max(initial=0) > PLACE_TOLERANCE_MM:
             worst = int(np.abs(stated @ normal - z).argmax())

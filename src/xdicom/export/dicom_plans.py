@@ -151,7 +151,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     set_element(shared, "SOPClassUID", sop_class)
     set_element(shared, "StudyInstanceUID", study_uid)
     set_element(shared, "SeriesInstanceUID", series_uid)
-    _describe(shared, header, chosen.elements, choices, keeps=keeps)
+    _describe(shared, header, chosen.elements, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=keeps)
     wanted, dropped = wanted_elements(choices.attributes)
     kinds = texts_of(header, "ImageType")
     has_own = origin.places is not None and not is_multiframe
@@ -185,7 +185,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     if not is_multiframe:
         return single
     sizes = frame_sizes(array)
-    steps = np.indices(tuple(sizes.values())).reshape(len(sizes), -1)
+    steps = np.indices(tuple(sizes.values())).reshape(len(sizes), count)
     return replace(
         single,
         frames_of=_instances(array, count),
@@ -241,13 +241,15 @@ TAGS_OF_GROUPS = {0x52009229, 0x52009230}
 """Shared and Per-frame Functional Groups Sequence."""
 
 
-def _describe(shared: Elements, header: Elements, elements: Mapping[str, Any], choices: Choices, *, keeps: bool) -> None:
-    """Texts, moment and equipment of all instances."""
+def _describe(shared: Elements, header: Elements, elements: Mapping[str, Any], choices: Choices, lossy: str, *, keeps: bool) -> None:
+    """Texts, history, moment and equipment of all instances."""
     for keyword, value in elements.items():
         set_element(shared, keyword, value)
     for keyword, text in (("SeriesDescription", choices.series_description), ("DerivationDescription", choices.derivation)):
         if text is not None:
             add_text(shared, keyword, text)
+    if lossy == "01":
+        set_element(shared, "LossyImageCompression", "01")
     if choices.series_number is not None:
         set_element(shared, "SeriesNumber", choices.series_number)
     if keeps:

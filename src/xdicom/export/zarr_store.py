@@ -14,6 +14,7 @@ from xdicom.errors import SourceError
 from xdicom.export.zarr_growth import append_array
 from xdicom.export.zarr_labels import plain_attrs, portable
 from xdicom.export.zarr_layout import Layout, Sizes
+from xdicom.export.zarr_original import write_original_array
 from xdicom.export.zarr_values import Form, Region, Written, consolidate, remove_halves, write_array
 from xdicom.lazy.blocks import Report
 
@@ -78,7 +79,8 @@ def write_zarr(
         Lengths of a shard by dimension; `"auto"` for 64 frames (fewer where they are above 256 MiB); None for none.
     codecs
         `"auto"` for Blosc with Zstandard level 1 behind a byte shuffle, None for no compression, or compressors as
-        `zarr.create_array` takes them.
+        `zarr.create_array` takes them. `"original"` moves frames as they lie in the files, without decoding them: smaller
+        than any of these where they are compressed, and read with this package installed (codec `xdicom.frame`).
     layout
         `"frames"`: one frame a chunk. `"volume"`: chunks of 32 x 128 x 128, for cuts across the frames.
     mode
@@ -135,7 +137,7 @@ def write_zarr(
         if resume and region is None:
             remove_halves(root)
         form = Form(chunks, shards, codecs, layout)
-        written = write_array(root, portable(array), form, resume=resume or region is not None, progress=progress, region=region)
+        written = _write(root, array, form, resume=resume or region is not None, progress=progress, region=region)
     if region is None:
         consolidate(root)
     return written
@@ -176,9 +178,19 @@ def write_zarr_tree(
         group.attrs.update(plain_attrs(kept, f"the node {path}"))
         for array in dataset.data_vars.values():
             form = Form(_known(chunks, array.dims), _known(shards, array.dims), codecs, layout)
-            written += write_array(group, portable(array), form, resume=resume, progress=progress)
+            written += _write(group, array, form, resume=resume, progress=progress)
     consolidate(root)
     return written
+
+
+def _write(
+    group: zarr.Group, array: xr.DataArray, form: Form, *, resume: bool, progress: bool | Report, region: Region | None = None
+) -> Written:
+    if isinstance(form.codecs, str) and form.codecs == "original":
+        if region is not None or group.metadata.zarr_format == 2:
+            raise ValueError("codecs='original' writes whole arrays of Zarr format 3: leave region= and zarr_format= out")
+        return write_original_array(group, portable(array), form, resume=resume, progress=progress)
+    return write_array(group, portable(array), form, resume=resume, progress=progress, region=region)
 
 
 _NAMES_FILES = ("problems", "notes")

@@ -144,7 +144,7 @@ def write_values(
     chosen = len(wanted)
     if resume:
         there = stored_keys(target.store, target.path)
-        wanted = [number for number in wanted if not _is_stored(target, _moved(places[number], offset), there, offset)]
+        wanted = [number for number in wanted if not is_stored(target, _moved(places[number], offset), there, offset)]
         if len(wanted) < chosen and not isinstance(array.data, np.ndarray):
             missing = set(wanted)
             _compare_one(target, array, next(place for number, place in places.items() if number not in missing), offset)
@@ -224,10 +224,10 @@ def remove_halves(root: zarr.Group) -> None:
         sync(root.store.delete_dir(start + folder) if is_alone else root.store.delete(start + key))
 
 
-def _is_stored(target: zarr.Array[Any], place: Place, there: frozenset[str], offset: Sequence[int]) -> bool:
-    """Whether every chunk (or shard) at `place` is in the store, as this writer would have left it."""
+def is_stored(target: zarr.Array[Any], place: Place, there: frozenset[str], offset: Sequence[int] = ()) -> bool:
+    """Whether every chunk (or shard) at `place` is in the store, as a writer that began at `offset` would have left it."""
     step = target.shards or target.chunks
-    if any(part.start == start and part.start % size for part, start, size in zip(place, offset, step, strict=True)):
+    if any(part.start == start and part.start % size for part, start, size in zip(place, offset, step, strict=False)):
         return False
     counts = [range(part.start // size, -(-part.stop // size)) for part, size in zip(place, step, strict=True)]
     numbers = np.stack(np.meshgrid(*counts, indexing="ij"), -1).reshape(-1, len(counts)).tolist() if counts else [()]

@@ -7,7 +7,7 @@ element header is read, and a data set about which anything is doubtful is left 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +55,9 @@ class Part(NamedTuple):
 class Abreast:
     """Data sets in the rows of a block of memory, and how far each of them was walked."""
 
-    def __init__(self, block: np.ndarray, rows: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax, read_more: ReadMore | None = None) -> None:
+    def __init__(
+        self, block: np.ndarray, rows: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax, read_more: ReadMore | None = None
+    ) -> None:
         """Little-endian data sets that begin at `starts` of `block`, flattened, and are at hand up to `stops`.
 
         Parameters
@@ -88,10 +90,10 @@ class Abreast:
         """Wanted elements by tag, in ascending order."""
         self._is_same = self._has_lost = self._has_read_on = False
 
-    def walk(self, is_wanted: Callable[[int], bool], until: int, is_refused: Callable[[int], bool] = lambda tag: False) -> None:
+    def walk(self, is_wanted: Callable[[int], bool], until: int, refused: Container[int] = ()) -> None:
         """Walk to the first tag from `until` on; `rows`, `position`, `tag` and `word` then tell who came there.
 
-        Elements for which `is_wanted` holds are found in `parts`; data sets with one for which `is_refused` holds are given up.
+        Elements for which `is_wanted` holds are found in `parts`; data sets with a `refused` one are given up.
         """
         if len(self.rows):
             self._load(_ALL, 0)
@@ -110,7 +112,7 @@ class Abreast:
                     at = np.flatnonzero(here)
                     if len(at) < FEW and not self._may_be_thin(at):
                         continue
-            if is_refused(tag):
+            if tag in refused:
                 self._lose(at)
             else:
                 self._step(tag, at, is_wanted(tag))
@@ -129,9 +131,9 @@ class Abreast:
             vr = vr_in_implicit(tag, is_signed=False)
             if PUBLIC.get(tag, ("",))[0] == "US|SS":
                 signed = self.is_signed[at]
-                for is_signed in (False, True):
-                    if (signed == is_signed).any():
-                        self._element(tag, _pick(at, signed == is_signed), "SS" if is_signed else "US", 0, word[signed == is_signed], is_wanted)
+                for vr, is_one in (("US", ~signed), ("SS", signed)):
+                    if is_one.any():
+                        self._element(tag, _pick(at, is_one), vr, 0, word[is_one], is_wanted)
                 return
             self._element(tag, at, vr, 0, word, is_wanted)
             return
@@ -277,7 +279,7 @@ def _ends_of_sequences(words: np.ndarray, begin: np.ndarray, stops: np.ndarray, 
     result = np.full(len(begin), -1, np.int64)
     left, position, stop = np.arange(len(begin)), begin.copy(), stops
     level, is_item = np.zeros(len(begin), np.int64), np.zeros(len(begin), np.int64)  # the bits of `is_item`: what is open at each level
-    while len(left):
+    while len(left) >= FEW:
         ok = position + PADDING <= stop
         if not ok.all():
             left, position, stop, level, is_item = left[ok], position[ok], stop[ok], level[ok], is_item[ok]

@@ -1,4 +1,4 @@
-"""Headers of many single-frame files at once: those that are laid out alike are walked in step and read as columns.
+"""Headers of many single-frame files at once: they are walked side by side and read as columns.
 
 What comes out is what `records.parse_header` finds in each of them; a file about which anything is out of the ordinary
 (many frames, functional groups, mosaics, overlays, an odd syntax) is left to it.
@@ -6,35 +6,27 @@ What comes out is what `records.parse_header` finds in each of them; a file abou
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from xdicom.headers.abreast import FEW, PADDING, Abreast, Part, ReadMore
 from xdicom.headers.columns import gather_column
-from xdicom.headers.dictionary import NAMES, OVERLAYS, PUBLIC, TAGS
-from xdicom.headers.elements import ITEM, PIXEL_TAGS, UNDEFINED_LENGTH, Syntax, is_private_wanted, vr_in_implicit
-from xdicom.headers.layout import PADDING, Alike, AlikeElement, Path, walk_alike
-from xdicom.headers.records import WANTED, Header, RawKey, named_values
-from xdicom.model.columns import Column
+from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS
+from xdicom.headers.elements import ITEM, LONG_VRS, PIXEL_TAGS, SHORT_VRS, UNDEFINED_LENGTH, Syntax, is_private_wanted, vr_in_implicit
+from xdicom.headers.records import PRIVATE_NAMES, WANTED, Header, RawKey, private_creator_by_place
+from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
 
-ReadMore = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""`read_more(rows, offsets, block)`: fills rows of `block` with bytes of these files from `offsets` on; bytes read of each."""
-
-FEWEST_ALIKE = 4
-"""Files for which walking in step is worth it."""
-MOST_LAYOUTS = 24
-"""Layouts that are tried on the files of one batch; what is left is walked file by file."""
-MOST_FAILURES = 6
-"""Files that nothing else is like, after which the rest of their kind is walked file by file."""
-_META_START, _META_LIKELY_END = 132, 640
-_UIDS_OF_META = re.compile(rb"\x02\x00[\x02\x10\x12]\x00UI..([0-9.]+)", re.DOTALL)
-"""SOP class, transfer syntax and implementation in meta information (PS3.10 7.1)."""
-_TRANSFER_SYNTAX = (TAGS["TransferSyntaxUID"],)
-_META = frozenset((tag,) for tag in PUBLIC if tag >> 16 == 2)
-_LEFT_TO_OTHERS = frozenset({"shared_functional_groups_sequence", "per_frame_functional_groups_sequence", "extended_offset_table"})
+FEWEST_ALIKE = FEW
+"""Files for which walking side by side is worth it."""
+_META_START, _META_END, _PIXELS = 132, 0x00030000, min(PIXEL_TAGS)
+_META = frozenset(tag for tag in PUBLIC if tag >> 16 == 2)
+_TRANSFER_SYNTAX, _CHARACTER_SET = TAGS["TransferSyntaxUID"], "specific_character_set"
+_REFUSED = frozenset(OVERLAYS) | {
+    TAGS[keyword] for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable")
+}
 _FORM = (
     "rows", "columns", "samples_per_pixel", "bits_allocated", "bits_stored", "high_bit", "pixel_representation", "photometric_interpretation",
     "planar_configuration",
@@ -44,7 +36,7 @@ _FORM = (
 
 @dataclass(slots=True)
 class AlikeHeaders:
-    """Headers of files that are laid out alike, each of one frame."""
+    """Headers of files of one transfer syntax and one character set, each of one frame."""
 
     rows: np.ndarray
     """Numbers of the files in the batch; int64, shape `(files,)`."""
@@ -75,7 +67,7 @@ class HeadBatch:
         return self.block[: self.count]
 
     def parse(self, got: np.ndarray, read_more: ReadMore) -> tuple[list[AlikeHeaders], np.ndarray]:
-        """Headers by layout, and the numbers of the files that are left.
+        """Headers of the files that are read so, and the numbers of those that are left.
 
         Parameters
         ----------
@@ -85,157 +77,122 @@ class HeadBatch:
             Reads on in files whose header is longer than that.
         """
         is_dicom = (self.heads[:, 128:132] == np.frombuffer(b"DICM", np.uint8)).all(axis=1) & (got > _META_START + PADDING)
-        left = np.flatnonzero(is_dicom)
+        rows = np.flatnonzero(is_dicom)
+        stops = rows * self.stride + np.minimum(got[rows], self.stride - PADDING)
+        meta = Abreast(self.block, rows, rows * self.stride + _META_START, stops, Syntax(is_implicit=False))
+        meta.walk(_META.__contains__, _META_END)
+        uid = self._column(meta.parts.get(_TRANSFER_SYNTAX, []), np.arange(self.count), Syntax(is_implicit=False))
         found: list[AlikeHeaders] = []
-        groups = [left]
-        if len(left) >= FEWEST_ALIKE:
-            rows = self._parse_layout(left, got, read_more, found)
-            left = np.setdiff1d(left, rows, assume_unique=True)
-            # A heap of many kinds: files of one kind are compared with each other, not with the others.
-            groups = self._kinds(left) if 2 * len(rows) < len(left) else [left]
-        for group in groups:
-            self._parse_group(group, got, read_more, found)
+        for syntax in (Syntax(is_implicit=False), Syntax(is_implicit=True)):
+            is_so = np.array([_is_read_here(str(text), syntax) for text in uid.values] + [False])[uid.codes[meta.rows]]
+            is_so &= _looks_explicit(meta.word) != syntax.is_implicit
+            rows = meta.rows[is_so]
+            if len(rows) < FEWEST_ALIKE:
+                continue
+            walked = Abreast(self.block, rows, meta.position[is_so], meta.stops[is_so], syntax, read_more)
+            walked.walk(_is_wanted, _PIXELS, _REFUSED)
+            found.extend(self._headers(walked, meta, uid, syntax))
         taken = np.concatenate([headers.rows for headers in found]) if found else np.empty(0, np.int64)
         return found, np.setdiff1d(np.arange(self.count), taken)
 
-    def _parse_group(self, left: np.ndarray, got: np.ndarray, read_more: ReadMore, found: list[AlikeHeaders]) -> None:
-        """Read the files of one kind by layout, until what is left is not alike."""
-        failures = 0
-        for _ in range(MOST_LAYOUTS):
-            if len(left) < FEWEST_ALIKE or failures > MOST_FAILURES:
-                return
-            rows = self._parse_layout(left, got, read_more, found)
-            failures += len(rows) < FEWEST_ALIKE
-            # Where the first one can't be walked in step, it is left to the walk of one file.
-            left = np.setdiff1d(left, rows, assume_unique=True) if len(rows) else left[1:]
+    def _headers(self, walked: Abreast, meta: Abreast, uid: Column, syntax: Syntax) -> Iterator[AlikeHeaders]:
+        """Headers of the files that came to their pixel data, by transfer syntax and character set."""
+        is_pixels = np.isin(walked.tag, list(PIXEL_TAGS))
+        vrs = walked.word >> 32 & 0xFFFF
+        if not syntax.is_implicit:
+            is_pixels &= np.isin(vrs, _LONG_VR_NUMBERS)
+        rows = walked.rows[is_pixels]
+        named = self._named(walked.parts, syntax)
+        for tag, parts in meta.parts.items():
+            named.setdefault(NAMES[tag], parts)
+        keep = self._is_ordinary(named, rows, syntax)
+        rows, place = rows[keep], np.flatnonzero(is_pixels)[keep]
+        sets = self._column(named.get(_CHARACTER_SET, []), rows, syntax)
+        kind = uid.codes[rows].astype(np.int64) * (len(sets.values) + 1) + sets.codes
+        for value in np.unique(kind).tolist():
+            is_one = kind == value
+            if np.count_nonzero(is_one) < FEWEST_ALIKE:
+                continue
+            first = int(np.argmax(is_one))
+            code = int(sets.codes[first])
+            character_sets = tuple(part.strip() for part in str(sets.values[code]).split("\\")) if code >= 0 else ()
+            chosen, at = rows[is_one], place[is_one]
+            columns = {}
+            for name, parts in named.items():
+                column = self._column(parts, chosen, syntax, character_sets, is_raw=name.endswith("lookup_table_descriptor"))
+                if (column.codes >= 0).any():
+                    columns[name] = column
+            end = walked.position[at]
+            length = (walked.word[at] >> 32 if syntax.is_implicit else walked.words[end + 8]) & 0xFFFFFFFF
+            value_at = end + (8 if syntax.is_implicit else 12)
+            length[length == UNDEFINED_LENGTH] = -1
+            result = AlikeHeaders(chosen, columns, value_at - walked.shift[at], length, np.full((len(chosen), 2), -1, np.int64))
+            text = str(uid.values[uid.codes[chosen[0]]])
+            if text not in NATIVE_SYNTAXES:
+                result.first_items = self._first_items(walked.words.view("<u8"), value_at, walked.shift[at])
+            pixel_vrs = np.zeros_like(vrs[at]) if syntax.is_implicit else vrs[at]
+            result.forms = self._forms(named, result, syntax, (walked.tag[at], pixel_vrs), text)
+            yield result
 
-    def _kinds(self, left: np.ndarray) -> list[np.ndarray]:
-        """Files by SOP class and transfer syntax, as far as their meta information shows these in its usual place."""
-        kinds: dict[tuple[bytes, ...], list[int]] = {}
-        for row in left.tolist():
-            head = self.block[row, _META_START:_META_LIKELY_END].tobytes()
-            kinds.setdefault(tuple(_UIDS_OF_META.findall(head)), []).append(row)
-        return [np.array(rows, np.int64) for rows in kinds.values()]
+    def _column(
+        self, parts: list[Part], rows: np.ndarray, syntax: Syntax, character_sets: tuple[str, ...] = (), *, is_raw: bool = False
+    ) -> Column:
+        """Column of an element for the files `rows`."""
+        placed = [(place, part) for place, part in (_placed(part, rows) for part in parts) if len(place)]
+        if not placed:
+            return Column("text", np.empty(0, object), np.full(len(rows), -1, np.int8))
+        implicit = syntax.is_implicit
+        columns = [
+            gather_column(vr, self.data, offset, length, is_implicit=implicit, character_sets=character_sets, is_raw=is_raw)
+            for _, (vr, _, offset, length) in placed
+        ]
+        joined = columns[0]
+        if len(columns) > 1:
+            joined = concatenate([*columns], [len(place) for place, _ in placed])
+        elif len(joined) == len(rows):
+            return joined
+        codes = np.full(len(rows), -1, joined.codes.dtype)
+        codes[np.concatenate([place for place, _ in placed])] = joined.codes
+        return Column(joined.kind, joined.values, codes)
 
-    def _parse_layout(self, left: np.ndarray, got: np.ndarray, read_more: ReadMore, found: list[AlikeHeaders]) -> np.ndarray:
-        """Read the files laid out like the first of `left`; their numbers, none where it can't be read so."""
-        base = left * self.stride
-        stops = base + np.minimum(got[left], self.stride - PADDING)
-        meta = walk_alike(
-            self.data, base + _META_START, stops, Syntax(is_implicit=False), is_wanted=_META.__contains__, is_entered=_never,
-            stops_at=lambda tag: tag >> 16 != 2,
-        )  # fmt: skip
-        uid = next((element for element in meta.elements if element.path == _TRANSFER_SYNTAX), None)
-        if uid is None or not meta.stop_tag:
-            return np.empty(0, np.int64)
-        syntaxes = gather_column("UI", self.data, uid.offset, uid.length, is_implicit=False)
-        first = int(syntaxes.codes[0])
-        text = str(syntaxes.values[first]) if first >= 0 else ""
-        same = syntaxes.codes == first
-        place = int(meta.end[0])
-        is_implicit = text == IMPLICIT_LITTLE_ENDIAN
-        looks_explicit = self.data[place + 4 : place + 6].tobytes().isalpha() and self.data[place + 4 : place + 6].tobytes().isupper()
-        if not text or text in (DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN) or looks_explicit == is_implicit:
-            return np.empty(0, np.int64)
-        rows = left[meta.rows[same]]
-        syntax = Syntax(is_implicit)
-        shift = rows * self.stride
+    def _named(self, found: dict[int, list[Part]], syntax: Syntax) -> dict[str, list[Part]]:
+        """Elements by name; vendors' elements by the private creator of their block (PS3.5 7.8.1)."""
+        named: dict[str, list[Part]] = {}
+        for tag, parts in found.items():
+            if tag in NAMES:
+                named[NAMES[tag]] = parts
+        everywhere = np.arange(self.count)
+        for tag, parts in found.items():
+            group, block, low = tag >> 16, tag >> 8 & 0xFF, tag & 0xFF
+            if tag in NAMES or block < 0x10:
+                continue
+            creators = self._texts(found.get(group << 16 | block, []), everywhere, syntax)
+            makers = self._texts(named.get("manufacturer", []), everywhere, syntax)
+            for part in parts:
+                owners = np.array([_owner(group, block, low, creators.get(row), makers.get(row, "")) for row in part.rows.tolist()], object)
+                for owner in dict.fromkeys(owners.tolist()):
+                    entry = PRIVATE.get((group, owner, low))
+                    if entry is not None:
+                        is_his = owners == owner
+                        own = Part(entry[0] if part.vr == "UN" else part.vr, part.rows[is_his], part.offset[is_his], part.length[is_his])
+                        named.setdefault(PRIVATE_NAMES[group, owner, low], []).append(own)
+        return named
 
-        def refill(alive: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-            if (shift >= self.half * self.stride).any():
-                return None
-            offsets = position - shift[alive]
-            there = read_more(rows[alive], offsets, self.block[self.half :])
-            start = (self.half + rows[alive]) * self.stride
-            shift[alive] = start - offsets
-            return start, np.minimum(there, self.stride - PADDING)
+    def _texts(self, parts: list[Part], rows: np.ndarray, syntax: Syntax) -> dict[int, str]:
+        """Text of an element by the number of the file, for those that have it."""
+        column = self._column(parts, rows, syntax, is_raw=True)
+        texts = [value.data.decode("latin_1").strip(" \0") for value in column.values]
+        result = {int(row): "" for part in parts for row in part.rows[part.length == 0]}
+        return result | {row: texts[code] for row, code in enumerate(column.codes.tolist()) if code >= 0}
 
-        alike = walk_alike(
-            self.data, meta.end[same], stops[meta.rows[same]], syntax, is_wanted=_is_wanted, is_entered=_never, stops_at=PIXEL_TAGS.__contains__,
-            refill=refill, keep_at_least=FEWEST_ALIKE if len(rows) >= FEWEST_ALIKE else 1,
-        )  # fmt: skip
-        if not len(alike.rows):
-            return np.empty(0, np.int64)
-        if any(element.path[0] in OVERLAYS for element in alike.elements):
-            return rows[alike.rows]  # not found here: the walk of one file notes where overlay data lies
-        at = np.flatnonzero(same)[alike.rows]
-        meta_elements = [AlikeElement(e.path, e.vr, e.offset[at], e.length[at]) for e in meta.elements]
-        headers = self._headers(rows[alike.rows], alike, meta_elements, syntax, shift[alike.rows], text)
-        if headers is None:
-            return np.empty(0, np.int64)
-        found.append(headers)
-        return headers.rows
-
-    def _headers(
-        self, rows: np.ndarray, alike: Alike, meta: list[AlikeElement], syntax: Syntax, shift: np.ndarray, uid: str
-    ) -> AlikeHeaders | None:
-        named = self._named(alike.elements, syntax)
-        if named is None or any(name in named for name in _LEFT_TO_OTHERS):
-            return None
-        for element in meta:
-            named.setdefault(NAMES[element.path[0]], element)
-        keep = self._is_ordinary(named, len(rows))
-        if not keep.any():
-            return None
-        sets = named.get("specific_character_set")
-        character_sets: tuple[str, ...] = ()
-        if sets is not None:
-            values = gather_column("CS", self.data, sets.offset, sets.length, is_implicit=syntax.is_implicit)
-            keep &= values.codes == values.codes[np.argmax(keep)]
-            value = values.values[values.codes[np.argmax(keep)]] if values.codes[np.argmax(keep)] >= 0 else ""
-            character_sets = tuple(part.strip() for part in str(value).split("\\")) if value else ()
-        if not keep.all():
-            named = {name: AlikeElement(e.path, e.vr, e.offset[keep], e.length[keep]) for name, e in named.items()}
-            rows, shift, end = rows[keep], shift[keep], alike.end[keep]
-        else:
-            end = alike.end
-        columns = {
-            name: gather_column(
-                element.vr, self.data, element.offset, element.length, is_implicit=syntax.is_implicit, character_sets=character_sets,
-                is_raw=name.endswith("lookup_table_descriptor"),
-            )
-            for name, element in named.items()
-        }  # fmt: skip
-        words: np.ndarray = np.ndarray((len(self.data) - 7,), "<u8", self.data, 0, (1,))
-        vr = vr_in_implicit(alike.stop_tag, False) if syntax.is_implicit else self.data[end[0] + 4 : end[0] + 6].tobytes().decode("latin_1")
-        header_length = 8 if syntax.is_implicit else 12
-        length = (words[end] >> np.uint64(32) if syntax.is_implicit else words[end + 8] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        length[length == UNDEFINED_LENGTH] = -1
-        value = end + header_length
-        result = AlikeHeaders(rows, columns, value - shift, length, np.full((len(rows), 2), -1, np.int64))
-        if uid not in NATIVE_SYNTAXES:
-            result.first_items = self._first_items(words, value, shift)
-        result.forms = self._forms(named, columns, syntax, alike.stop_tag, vr, uid, len(rows))
-        return result
-
-    def _named(self, elements: list[AlikeElement], syntax: Syntax) -> dict[str, AlikeElement] | None:
-        """Elements by name, or None where private creators differ from file to file, or public elements are marked as unknown."""
-        for element in elements:
-            if element.vr == "UN" and element.path[0] in PUBLIC:
-                return None
-            if element.path[0] >> 16 & 1 and 0x10 <= element.path[0] & 0xFFFF <= 0xFF and not self._is_constant(element):
-                return None
-        first = {e.path[0]: (e.vr, self.data[e.offset[0] : e.offset[0] + e.length[0]].tobytes()) for e in elements}
-        by_tag = {e.path[0]: e for e in elements}
-        result: dict[str, AlikeElement] = {}
-        for name, (tag, key) in named_values(first, syntax).items():
-            element = by_tag[tag]
-            result[name] = element if element.vr == key.vr else AlikeElement(element.path, key.vr, element.offset, element.length)
-        return result
-
-    def _is_constant(self, element: AlikeElement) -> bool:
-        column = gather_column("UN", self.data, element.offset, element.length, is_implicit=False)
-        return column.is_constant
-
-    def _is_ordinary(self, named: dict[str, AlikeElement], count: int) -> np.ndarray:
+    def _is_ordinary(self, named: dict[str, list[Part]], rows: np.ndarray, syntax: Syntax) -> np.ndarray:
         """Which files hold one frame that is no mosaic."""
-        keep = np.ones(count, bool)
-        frames, kinds = named.get("number_of_frames"), named.get("image_type")
-        if frames is not None:
-            column = gather_column("IS", self.data, frames.offset, frames.length, is_implicit=False)
+        keep = np.ones(len(rows), bool)
+        if "number_of_frames" in named:
+            column = self._column([part._replace(vr="IS") for part in named["number_of_frames"]], rows, syntax)
             keep &= (column.codes < 0) | (column.first_numbers() == 1)
-        if kinds is not None:
-            column = gather_column("CS", self.data, kinds.offset, kinds.length, is_implicit=False)
+        if "image_type" in named:
+            column = self._column([part._replace(vr="CS") for part in named["image_type"]], rows, syntax)
             tiled = np.array(["MOSAIC" in value or "VFRAME" in value for value in column.values] + [False])
             keep &= ~tiled[column.codes]
         return keep
@@ -257,32 +214,65 @@ class HeadBatch:
         return result
 
     def _forms(
-        self, named: dict[str, AlikeElement], columns: dict[str, Column], syntax: Syntax, pixel_tag: int, pixel_vr: str, uid: str, count: int
+        self, named: dict[str, list[Part]], headers: AlikeHeaders, syntax: Syntax, pixels: tuple[np.ndarray, np.ndarray], uid: str
     ) -> list[tuple[np.ndarray, Header]]:
-        """Files by what their pixel encoding is made of."""
-        key = np.zeros(count, np.int64)
+        """Files by what their pixel encoding is made of; `pixels` are tags and VRs of their pixel data."""
+        tags, vrs = pixels
+        rows, columns = headers.rows, headers.columns
+        key = np.unique(tags << 16 | vrs, return_inverse=True)[1].reshape(-1)
         for name in _FORM:
             if name in columns:
                 key = key * (len(columns[name].values) + 1) + columns[name].codes + 1
         forms = []
         for value in [key[0]] if (key == key[0]).all() else np.unique(key):
-            rows = np.flatnonzero(key == value)
-            row = int(rows[0])
-            values = {
-                name: RawKey(e.vr, self.data[e.offset[row] : e.offset[row] + e.length[row]].tobytes(), syntax.is_implicit, False)
-                for name in (*_FORM, "sop_class_uid")
-                if (e := named.get(name)) is not None
-            }
+            places = np.flatnonzero(key == value)
+            first = int(places[0])
+            values: dict[str, RawKey] = {}
+            for name in (*_FORM, "sop_class_uid"):
+                for part in named.get(name, []):
+                    at = int(np.searchsorted(part.rows, rows[first]))
+                    if at < len(part.rows) and part.rows[at] == rows[first]:
+                        raw = self.data[part.offset[at] : part.offset[at] + part.length[at]].tobytes()
+                        values[name] = RawKey(part.vr, raw, syntax.is_implicit, False)
             header = Header(values, transfer_syntax_uid=uid)
-            header.walked.pixel_keyword, header.walked.pixel_vr = PIXEL_TAGS[pixel_tag], pixel_vr
-            forms.append((rows, header))
+            tag = int(tags[first])
+            header.walked.pixel_keyword = PIXEL_TAGS[tag]
+            vr = int(vrs[first]).to_bytes(2, "little").decode("latin_1")
+            header.walked.pixel_vr = vr_in_implicit(tag, is_signed=False) if syntax.is_implicit else vr
+            forms.append((places, header))
         return forms
 
 
-def _is_wanted(path: Path) -> bool:
-    tag = path[0]
-    return len(path) == 1 and (tag in WANTED or (tag >> 16 & 1 == 1 and is_private_wanted(tag >> 16, tag & 0xFFFF)))
+_LONG_VR_NUMBERS = [int.from_bytes(vr, "little") for vr in LONG_VRS]
+_VR_NUMBERS = [int.from_bytes(vr, "little") for vr in LONG_VRS | SHORT_VRS]
 
 
-def _never(path: Path) -> bool:
-    return False
+def _looks_explicit(word: np.ndarray) -> np.ndarray:
+    """Whether the element headers in `word` have a VR."""
+    return np.isin(word >> 32 & 0xFFFF, _VR_NUMBERS)
+
+
+def _is_read_here(uid: str, syntax: Syntax) -> bool:
+    """Whether a data set of this transfer syntax is written as `syntax` says."""
+    return uid not in ("", DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN) and (uid == IMPLICIT_LITTLE_ENDIAN) == syntax.is_implicit
+
+
+def _is_wanted(tag: int) -> bool:
+    return tag in WANTED or (tag >> 16 & 1 == 1 and is_private_wanted(tag >> 16, tag & 0xFFFF))
+
+
+def _owner(group: int, block: int, low: int, creator: str | None, maker: str) -> str:
+    """Private creator of an element, by its place where its creator was removed."""
+    return (private_creator_by_place(group, block, low, maker) or "") if creator is None else creator
+
+
+def _placed(part: Part, rows: np.ndarray) -> tuple[np.ndarray, Part]:
+    """The part for the files `rows` alone, and the places of its files among them."""
+    if len(part.rows) == len(rows) and (part.rows == rows).all():
+        return np.arange(len(rows)), part
+    place = np.searchsorted(rows, part.rows)
+    is_one = place < len(rows)
+    is_one[is_one] = rows[place[is_one]] == part.rows[is_one]
+    if is_one.all():
+        return place, part
+    return place[is_one], Part(part.vr, part.rows[is_one], part.offset[is_one], part.length[is_one])

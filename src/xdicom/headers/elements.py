@@ -21,7 +21,29 @@ PIXEL_REPRESENTATION = 0x00280103
 LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 """VRs whose length takes four bytes, behind two reserved ones (PS3.5 7.1.2)."""
 SHORT_VRS = frozenset(
-    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
+    {
+        b"AE",
+        b"AS",
+        b"AT",
+        b"CS",
+        b"DA",
+        b"DS",
+        b"DT",
+        b"FD",
+        b"FL",
+        b"IS",
+        b"LO",
+        b"LT",
+        b"PN",
+        b"SH",
+        b"SL",
+        b"SS",
+        b"ST",
+        b"TM",
+        b"UI",
+        b"UL",
+        b"US",
+    }
 )
 
 _NO_LONG: Mapping[int, Any] = MappingProxyType({})
@@ -86,7 +108,7 @@ class Window:
     def need(self, offset: int, length: int) -> int:
         """Place of `offset` in `data`, with at least `length` bytes from there on, or -1 where the source ends before."""
         place = offset - self.base
-        if 0 <= place and place + length <= len(self.data):
+        if place >= 0 and place + length <= len(self.data):
             return place
         if self.size >= 0 and offset + length > self.size:
             return -1
@@ -104,7 +126,8 @@ EndOf = Callable[["Window", int, Syntax], tuple[int, int]]
 def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int], end_of_long: Mapping[int, EndOf] = _NO_LONG) -> Walk:
     """Wanted values at the top level of a data set, and where its pixel data lies.
 
-    `end_of_long` finds the ends of sequences that are likely to be long, by tag. The walk ends at the pixel data, at the end of the source, or raises where it can't vouch for what it reads.
+    `end_of_long` finds the ends of sequences that are likely to be long, by tag. The walk ends at the pixel data, at the end of the source,
+    or raises where it can't vouch for what it reads.
     """
     found = Walk()
     is_signed = False

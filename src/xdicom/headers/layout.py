@@ -27,8 +27,6 @@ from xdicom.headers.elements import (
 
 Path = tuple[int, ...]
 """Tags from the top level down to an element."""
-Refill = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]
-"""Given the rows in step and where each is, reads on from there: new places in the data, and bytes from there on."""
 
 PADDING = 16
 """Bytes that `data` must have behind the last data set."""
@@ -62,8 +60,6 @@ class Alike:
     """Where each of them ended; int64, shape `(rows,)`."""
     elements: list[AlikeElement] = field(default_factory=list)
     """Their wanted elements, in order of occurrence."""
-    stop_tag: int = 0
-    """Tag of the element at which the walk stopped (its header lies at `end`), or 0."""
 
 
 @dataclass(slots=True)
@@ -85,15 +81,10 @@ def walk_alike(
     *,
     is_wanted: Callable[[Path], bool],
     is_entered: Callable[[Path], bool],
-    stops_at: Callable[[int], bool] = lambda tag: False,
-    refill: Refill | None = None,
-    keep_at_least: int = 1,
 ) -> Alike:
     """Walk the little-endian data sets that begin at `starts` of `data` in step with the first one.
 
-    A data set ends at its `stops`, at an item delimiter, or at a tag for which `stops_at` holds; with `refill`, `stops` are
-    only where the bytes at hand end. The walk gives up (no rows) where the first one can't be followed, or where fewer
-    than `keep_at_least` data sets are still in step.
+    A data set ends at its `stops` or at an item delimiter. The walk gives up (no rows) where the first one can't be followed.
 
     Parameters
     ----------
@@ -105,26 +96,20 @@ def walk_alike(
         How they are written.
     is_wanted, is_entered
         Whether the element at a path is to be recorded, and whether a sequence there is to be walked into.
-    stops_at
-        Whether a tag at the top level ends the walk.
-    refill
-        Reads on where the bytes at hand end.
-    keep_at_least
-        Fewest data sets for which walking in step is worth it.
     """
-    walk = _Walk(data, starts, stops, syntax, refill)
+    walk = _Walk(data, starts, stops, syntax)
     while True:
         if walk.open:
             walk.close_ended()
-        if len(walk.rows) < keep_at_least:
+        if not len(walk.rows):
             break
-        if int(walk.left.min()) < PADDING and not walk.open and refill is None and not walk.keep_as_first(walk.left <= 0):
-            return walk.finish(0)
-        if int(walk.left.min()) < PADDING and not walk.read_on():
+        if int(walk.left.min()) < PADDING and not walk.open and not walk.keep_as_first(walk.left <= 0):
+            return walk.finish()
+        if int(walk.left.min()) < PADDING and not walk.keep(walk.left >= 8):
             break
-        outcome = walk.step(is_wanted, is_entered, stops_at)
-        if outcome is not None:
-            return walk.finish(outcome) if outcome >= 0 else _NOTHING
+        is_ended = walk.step(is_wanted, is_entered)
+        if is_ended is not None:
+            return walk.finish() if is_ended else _NOTHING
     return _NOTHING
 
 
@@ -134,8 +119,8 @@ _NOTHING = Alike(np.empty(0, np.int64), np.empty(0, np.int64))
 class _Walk:
     """State of a walk in step: where each data set is, and what is open."""
 
-    def __init__(self, data: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax, refill: Refill | None) -> None:
-        self.data, self.syntax, self.refill = data, syntax, refill
+    def __init__(self, data: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax) -> None:
+        self.data, self.syntax = data, syntax
         self.words: np.ndarray = np.ndarray((max(0, len(data) - 7),), "<u8", data, 0, (1,))
         """The eight bytes from each byte on, as one number."""
         self.position = starts.astype(np.int64)
@@ -146,23 +131,20 @@ class _Walk:
         self.recorded: list[tuple[np.ndarray, AlikeElement]] = []
         self.is_signed = False
 
-    def step(self, is_wanted: Callable[[Path], bool], is_entered: Callable[[Path], bool], stops_at: Callable[[int], bool]) -> int | None:
-        """Take the next element: None to go on, the tag at which the walk ends (0 at a delimiter), -1 to give up."""
+    def step(self, is_wanted: Callable[[Path], bool], is_entered: Callable[[Path], bool]) -> bool | None:
+        """Take the next element: None to go on, True where the walk ends at a delimiter, False to give up."""
         word = self.words[self.position]
         first = int(word[0])
         tag = (first & 0xFFFF) << 16 | first >> 16 & 0xFFFF
         vr_bytes = (first >> 32 & 0xFFFF).to_bytes(2, "little")
         has_vr = not self.syntax.is_implicit and tag >> 16 != 0xFFFE
-        is_end = not self.open and stops_at(tag)
-        differs = (word ^ word[0]) & (_TAG_AND_VR if has_vr and not is_end else _TAG)
+        differs = (word ^ word[0]) & (_TAG_AND_VR if has_vr else _TAG)
         if differs.any():
             same = differs == 0
             self.keep(same)
             word = word[same]
         if tag >> 16 == 0xFFFE:
             return self._item_tag(tag, (word >> np.uint64(32)).view(np.int64))
-        if is_end:
-            return tag
         header_length = 8
         if not has_vr:
             length, vr = (word >> np.uint64(32)).view(np.int64), vr_in_implicit(tag, self.is_signed)
@@ -172,7 +154,7 @@ class _Walk:
             length, vr = (self.words[self.position + 8] & _TAG).view(np.int64), vr_bytes.decode()
             header_length = _LONGEST_HEADER
         else:
-            return -1
+            return False
         path = (*self.path, tag) if self.open else (tag,)
         wanted = is_wanted(path) and (not self.open or self._in_first_items())
         is_undefined = length == UNDEFINED_LENGTH if has_vr is False or header_length == _LONGEST_HEADER else None
@@ -180,11 +162,9 @@ class _Walk:
             return self._open_undefined(path, vr, header_length, is_undefined, wanted)
         skipped = length + header_length
         if (wanted or (vr == "SQ" and is_entered(path))) and (skipped > self.left).any():
-            if self.refill is not None and int(skipped.max()) <= _MAX_VALUE and self.read_on():
-                return None
             inside = skipped <= self.left
             if not self.keep(inside):
-                return -1
+                return False
             length, skipped = length[inside], skipped[inside]
         if wanted:
             self._record(path, vr, self.position + header_length, length)
@@ -204,16 +184,16 @@ class _Walk:
         self.position = self.position + by
         self.left = self.left - by
 
-    def _open_undefined(self, path: Path, vr: str, header_length: int, is_undefined: np.ndarray, wanted: bool) -> int | None:
+    def _open_undefined(self, path: Path, vr: str, header_length: int, is_undefined: np.ndarray, wanted: bool) -> bool | None:
         if (vr != "SQ" and not self.syntax.is_implicit) or len(self.open) > MAX_DEPTH or not self.keep(is_undefined == is_undefined[0]):
-            return -1
+            return False
         if not is_undefined[0]:
             return None  # those of undefined length fell out: the element is read once more
         self._advance(np.full(len(self.rows), header_length))
         self.open.append(_Open(is_item=False, end=None, path=path, begin=self.position if wanted else None))
         return None
 
-    def _item_tag(self, tag: int, length: np.ndarray) -> int | None:
+    def _item_tag(self, tag: int, length: np.ndarray) -> bool | None:
         """Enter or leave an item or a sequence."""
         top = self.open[-1] if self.open else None
         if tag == ITEM and top is not None and not top.is_item:
@@ -227,7 +207,7 @@ class _Walk:
         if tag == ITEM_DELIMITER and (top is None or (top.is_item and top.end is None)):
             self._advance(np.full(len(self.rows), 8))
             if top is None:
-                return 0
+                return True
             self.open.pop()
             return None
         if tag == SEQUENCE_DELIMITER and top is not None and not top.is_item and top.end is None:
@@ -236,7 +216,7 @@ class _Walk:
             self._advance(np.full(len(self.rows), 8))
             self.open.pop()
             return None
-        return -1
+        return False
 
     @property
     def path(self) -> Path:
@@ -253,18 +233,6 @@ class _Walk:
     def _record(self, path: Path, vr: str, offset: np.ndarray, length: np.ndarray) -> None:
         """Remember an element for the data sets that are in step now."""
         self.recorded.append((self.rows, AlikeElement(path, vr, offset, length)))
-
-    def read_on(self) -> bool:
-        """Have at least a whole element header at hand for every data set, or drop those that end; False to give up."""
-        if self.refill is None:
-            return self.keep(self.left >= 8)
-        if self.open and any(entry.end is not None or entry.begin is not None for entry in self.open):
-            return False  # what is open is counted in places of the bytes at hand
-        found = self.refill(self.rows, self.position)
-        if found is None:
-            return False
-        self.position, self.left = found
-        return self.keep(self.left >= PADDING)
 
     def keep(self, in_step: np.ndarray) -> bool:
         """Drop the data sets that are not in step; False when the first one is not."""
@@ -294,7 +262,7 @@ class _Walk:
                 return
             self.open.pop()
 
-    def finish(self, stop_tag: int) -> Alike:
+    def finish(self) -> Alike:
         """What was found, for the data sets that stayed in step to the end."""
         elements = []
         for rows, element in self.recorded:
@@ -303,8 +271,4 @@ class _Walk:
             else:
                 at = np.searchsorted(rows, self.rows)
                 elements.append(AlikeElement(element.path, element.vr, element.offset[at], element.length[at]))
-        return Alike(self.rows, self.position, elements, stop_tag)
-
-
-_MAX_VALUE = 4096
-"""Values up to this length may make the walk read on; longer ones are left to the walk of one file [bytes]."""
+        return Alike(self.rows, self.position, elements)

@@ -315,14 +315,14 @@ def named_values(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[s
     if not private:
         return named
     creators = {tag: values[tag][1].decode("latin_1").strip(" \0") for tag in private if 0x10 <= tag & 0xFFFF <= 0xFF}
-    manufacturer = named["manufacturer"][1].data.decode("latin_1").lower() if "manufacturer" in named else ""
+    manufacturer = named["manufacturer"][1].data.decode("latin_1") if "manufacturer" in named else ""
     for tag in private:
         if tag in creators:
             continue
         group, block, low = tag >> 16, tag >> 8 & 0xFF, tag & 0xFF
         creator = creators.get(group << 16 | block)
-        if creator is None and block == _CONVENTIONAL_BLOCK:
-            creator = _conventional_creator(group, low, manufacturer)
+        if creator is None:
+            creator = private_creator_by_place(group, block, low, manufacturer)
         entry = PRIVATE.get((group, creator or "", low))
         if entry is not None:
             vr, data = values[tag]
@@ -346,10 +346,12 @@ def _add_csa(values: dict[str, RawKey], headers: dict[int, tuple[str, bytes]]) -
             values["siemens_slice_normal"] = RawKey("DS", "\\".join(normal).encode("latin_1"), False, False)
 
 
-def _conventional_creator(group: int, low: int, manufacturer: str) -> str | None:
-    """Creator of an element whose creator was removed, where the manufacturer agrees with it."""
+def private_creator_by_place(group: int, block: int, low: int, manufacturer: str) -> str | None:
+    """Creator of an element whose creator was removed, where it lies in the usual block and the manufacturer agrees."""
+    if block != _CONVENTIONAL_BLOCK:
+        return None
     for key, name in PRIVATE_NAMES.items():
-        if key[0] == group and key[2] == low and manufacturer.startswith(_MANUFACTURERS[name.split("_")[0]]):
+        if key[0] == group and key[2] == low and manufacturer.lower().startswith(_MANUFACTURERS[name.split("_")[0]]):
             return key[1]
     return None
 
@@ -382,7 +384,8 @@ def _walk_with_pydicom(fetch: Fetch, size: int) -> tuple[Walk, Syntax, str]:
             elif raw is not None and raw.VR == "SQ":
                 buffer = DicomBytesIO()
                 buffer.is_little_endian, buffer.is_implicit_VR = bool(is_little), bool(is_implicit)
-                write_sequence(buffer, raw, list(ds.original_character_set))
+                sets = ds.original_character_set
+                write_sequence(buffer, raw, [sets] if isinstance(sets, str) else list(sets))
                 found.values[number] = ("SQ", buffer.getvalue())
     except Exception as error:
         raise NotDicomError(f"the header can't be read ({type(error).__name__}: {error})") from error

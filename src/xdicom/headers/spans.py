@@ -60,7 +60,9 @@ def native_spans(start: int, length: int, encoding: PixelEncoding, count: int) -
     return spans
 
 
-def encapsulated_spans(fetch: Fetch, start: int, size: int, encoding: PixelEncoding, count: int, extended: tuple[np.ndarray, np.ndarray] | None) -> Spans:
+def encapsulated_spans(
+    fetch: Fetch, start: int, size: int, encoding: PixelEncoding, count: int, extended: tuple[np.ndarray, np.ndarray] | None
+) -> Spans:
     """Spans of `count` encapsulated frames whose first item (the Basic Offset Table) lies at `start`.
 
     `extended` holds the Extended Offset Table and its lengths (PS3.3 C.7.6.3.1.8), where the header has one. A table that
@@ -170,7 +172,10 @@ def _from_walk(fetch: Fetch, first: int, size: int, encoding: PixelEncoding, cou
     else:
         length = np.array([length for _, length in items], np.int64)
         heads = [fetch(int(o) + ITEM_HEADER_LENGTH, min(MARKER_LENGTH, int(n))) for o, n in zip(offset, length, strict=True)]
-        tails = [fetch(int(o + ITEM_HEADER_LENGTH + n) - min(MARKER_LENGTH, int(n)), min(MARKER_LENGTH, int(n))) for o, n in zip(offset, length, strict=True)]
+        tails = [
+            fetch(int(o + ITEM_HEADER_LENGTH + n) - min(MARKER_LENGTH, int(n)), min(MARKER_LENGTH, int(n)))
+            for o, n in zip(offset, length, strict=True)
+        ]
         begins = frame_starts_by_marker(heads, tails, encoding.transfer_syntax_uid)
         starts = offset[begins]
         if len(starts) > count or (len(starts) < count and len(items) > count):

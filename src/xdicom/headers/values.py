@@ -58,13 +58,13 @@ class RawValue:
     """Whether numbers are stored most significant byte first."""
 
     def numbers(self) -> tuple[int | float, ...]:
-        """The numbers of the value; NaN for a decimal or integer string that is not a number.
+        r"""The numbers of the value; NaN for a decimal or integer string that is not a number.
 
         Examples
         --------
-        >>> RawValue("DS", b"1.5\\\\-2 ").numbers()
+        >>> RawValue("DS", b"1.5\\-2 ").numbers()
         (1.5, -2.0)
-        >>> RawValue("US", b"\\x00\\x02").numbers()
+        >>> RawValue("US", b"\x00\x02").numbers()
         (512,)
         """
         if self.vr in ("DS", "IS"):

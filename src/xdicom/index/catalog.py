@@ -112,7 +112,9 @@ class Catalog:
         if not uids:
             raise NotDicomError(f"no frames found: {self.describe_problems()}")
         if series_uid is None and len(uids) > 1:
-            raise MultipleSeriesError(f"{len(uids)} series found; choose one with series_uid=, or open all with open_study():\n{self.table()}")
+            raise MultipleSeriesError(
+                f"{len(uids)} series found; choose one with series_uid=, or open all with open_study():\n{self.table()}"
+            )
         if series_uid is not None and series_uid not in uids:
             raise NotDicomError(f"no series {series_uid} found; there are:\n{self.table()}")
         chosen = uids.index(series_uid) if series_uid is not None else 0
@@ -153,7 +155,8 @@ class Catalog:
             "series": [
                 {
                     "series_uid": s.series_uid, "study_uid": s.study_uid, "modality": s.modality, "description": s.description,
-                    "number": s.number, "instances": s.instances, "frames": s.frames, "frame_shapes": [list(shape) for shape in s.frame_shapes],
+                    "number": s.number, "instances": s.instances, "frames": s.frames,
+                    "frame_shapes": [list(shape) for shape in s.frame_shapes],
                     "transfer_syntaxes": list(s.transfer_syntaxes), "decoded_bytes": s.decoded_bytes,
                 }
                 for s in self.series
@@ -173,7 +176,10 @@ class Catalog:
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in _COLUMNS)
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(series)) + "</tr>" for series in self.series)
-        parts = [f"<p><b>xdicom.Catalog</b>: {html.escape(self._headline())}</p>", f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"]
+        parts = [
+            f"<p><b>xdicom.Catalog</b>: {html.escape(self._headline())}</p>",
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        ]
         for title, problems in (("not read", self.problems), ("noted", self.notes)):
             if problems:
                 rows = "".join(f"<li><code>{html.escape(p.url)}</code>: {html.escape(p.reason)}</li>" for p in problems[:100])
@@ -232,4 +238,3 @@ def _list(title: str, problems: tuple[Problem, ...]) -> list[str]:
     shown = [f"  {problem.url}: {problem.reason}" for problem in problems[:5]]
     more = [f"  ... and {len(problems) - 5} more"] if len(problems) > 5 else []
     return [f"{title}:", *shown, *more]
-

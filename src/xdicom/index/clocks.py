@@ -57,7 +57,11 @@ def diffusion_of(records: Records) -> Diffusion | None:
     for b_name, vectors, source in (
         ("diffusion_b_value", ("diffusion_gradient_orientation",), "DiffusionBValue"),
         ("siemens_diffusion_b_value", ("siemens_diffusion_gradient_direction",), "(0019,xx0C) SIEMENS MR HEADER"),
-        ("philips_diffusion_b_value", ("philips_diffusion_rl", "philips_diffusion_ap", "philips_diffusion_fh"), "(2001,xx03) Philips Imaging DD 001"),
+        (
+            "philips_diffusion_b_value",
+            ("philips_diffusion_rl", "philips_diffusion_ap", "philips_diffusion_fh"),
+            "(2001,xx03) Philips Imaging DD 001",
+        ),
         ("uih_diffusion_b_value", ("uih_diffusion_gradient_direction",), "(0065,xx0A) Image Private Header"),
         ("ge_diffusion_parameters", ("ge_diffusion_x", "ge_diffusion_y", "ge_diffusion_z"), "(0043,xx39) GEMS_PARM_01"),
     ):
@@ -89,7 +93,9 @@ def _fill_from_comments(records: Records, b_value: np.ndarray, direction: np.nda
     if comments is None or comments.kind != "text":
         return
     matches = [_CANON_B.search(str(text)) for text in comments.values]
-    stated = np.array([[float(part) for part in match.groups()] if match else [np.nan] * 4 for match in matches] + [[np.nan] * 4])[comments.codes]
+    stated = np.array([[float(part) for part in match.groups()] if match else [np.nan] * 4 for match in matches] + [[np.nan] * 4])[
+        comments.codes
+    ]
     fills = np.isnan(direction).any(axis=1) & np.isfinite(stated[:, 0])
     direction[fills] = stated[fills, 1:]
     lacks = fills & np.isnan(b_value)
@@ -100,7 +106,9 @@ def _fill_from_comments(records: Records, b_value: np.ndarray, direction: np.nda
 
 def _marks(records: Records) -> np.ndarray:
     """Marks that tell volumes of equal weight apart, as text."""
-    numbers = np.column_stack([records.numbers(name) for name in ("philips_diffusion_b_value_number", "philips_gradient_orientation_number")])
+    numbers = np.column_stack(
+        [records.numbers(name) for name in ("philips_diffusion_b_value_number", "philips_gradient_orientation_number")]
+    )
     directionality = records.column("diffusion_directionality")
     if not np.isfinite(numbers).all():
         return records.texts("diffusion_directionality")

@@ -7,7 +7,7 @@ import numpy as np
 from xdicom.headers.dictionary import NAMES, TAGS
 from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
-from xdicom.index.axes import number_labels
+from xdicom.index.candidates import number_labels
 from xdicom.index.records import Records
 from xdicom.index.tiles import number_column
 from xdicom.model.grid import Axis
@@ -69,7 +69,9 @@ def dose_positions(records: Records, notes: list[str]) -> Records:
         else:
             result[i] = np.nan
             if frame[i] == 0:
-                notes.append("Grid Frame Offset Vector begins neither with 0 nor with the position of the first frame: planes have no position")
+                notes.append(
+                    "Grid Frame Offset Vector begins neither with 0 nor with the position of the first frame: planes have no position"
+                )
     records.own["image_position_patient"] = number_column(result)
     return records
 
@@ -80,7 +82,11 @@ def nuclear_positions(records: Records) -> Records:
     The detector's position and orientation are those of the first slice; the others lie Spacing Between Slices apart along its
     normal, or against it where that is negative.
     """
-    if not (records.texts("sop_class_uid") == NUCLEAR_MEDICINE).all() or not records.has("slice_vector") or records.has("image_position_patient"):
+    if (
+        not (records.texts("sop_class_uid") == NUCLEAR_MEDICINE).all()
+        or not records.has("slice_vector")
+        or records.has("image_position_patient")
+    ):
         return records
     first = _detector(records)
     spacing = records.numbers("spacing_between_slices")
@@ -101,7 +107,10 @@ def _detector(records: Records) -> tuple[np.ndarray, np.ndarray] | None:
     items = value.items() if isinstance(value, RawValue) else []
     if len(items) != 1:
         return None
-    numbers = [items[0][TAGS[keyword]].numbers() if TAGS[keyword] in items[0] else () for keyword in ("ImagePositionPatient", "ImageOrientationPatient")]
+    numbers = [
+        items[0][TAGS[keyword]].numbers() if TAGS[keyword] in items[0] else ()
+        for keyword in ("ImagePositionPatient", "ImageOrientationPatient")
+    ]
     return (np.array(numbers[0], float), np.array(numbers[1], float)) if [len(each) for each in numbers] == [3, 6] else None
 
 

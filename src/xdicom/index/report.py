@@ -1,26 +1,25 @@
-"""What there is to know of arrays before they are made: shapes, reasons of the split, gaps and oddities, in values and sentences."""
+"""The report of a catalog: what was found, how it was split and why, gaps, copies and losses, as frozen values that print."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from xdicom.index.arrange import arrange
+from xdicom.index.findings import count_lossy, describe_array, shape_of
 from xdicom.index.sizes import readable_size
 from xdicom.index.twins import describe_twins
 from xdicom.model.frames import FrameTable
 from xdicom.model.grid import FrameGrid
 
-MOST_PLACES = 5
-"""Positions of missing slices, and cells without a frame, that a sentence tells."""
+__all__ = ["Report", "SeriesReport", "StackReport", "describe_array", "report_series", "report_stack", "shape_of", "twins_of_series"]
+
 MOST_LINES = 20
 """Notes of one kind that are printed."""
-LOSSY_SYNTAXES = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 53, 55, 81))
-"""Transfer syntaxes that always lose something (PS3.5 A.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,9 @@ class Report:
             rows = [_html_row(stack) for stack in series.stacks]
             head = "<tr><th>array</th><th>shape</th><th>findings</th></tr>"
             table = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
-            parts.append(f"<details open><summary>{html.escape(_series_title(series))}</summary>{table}{_html_list(series.notes)}</details>")
+            parts.append(
+                f"<details open><summary>{html.escape(_series_title(series))}</summary>{table}{_html_list(series.notes)}</details>"
+            )
         for title, lines in (
             ("twins", self.twins),
             ("not read", [f"{url}: {reason}" for url, reason in self.problems]),
@@ -150,7 +151,9 @@ class Report:
         return "".join(parts)
 
 
-def report_series(frames: FrameTable, series_uid: str, modality: str, number: int | None, description: str) -> tuple[SeriesReport, list[FrameGrid]]:
+def report_series(
+    frames: FrameTable, series_uid: str, modality: str, number: int | None, description: str
+) -> tuple[SeriesReport, list[FrameGrid]]:
     """The report of one series, and its arrays."""
     arrangement = arrange(frames)
     stacks = tuple(report_stack(grid) for grid in arrangement.grids)
@@ -164,7 +167,9 @@ def report_series(frames: FrameTable, series_uid: str, modality: str, number: in
 def twins_of_series(grids: Sequence[tuple[str, list[FrameGrid]]]) -> tuple[str, ...]:
     """Arrays of different series that lie at the same places of one frame of reference, as sentences."""
     named = [(uid, f"{uid}, {grid.name}" if len(found) > 1 else uid, grid) for uid, found in grids for grid in found]
-    return tuple(text for first, second, text in describe_twins([(name, grid) for _, name, grid in named]) if named[first][0] != named[second][0])
+    return tuple(
+        text for first, second, text in describe_twins([(name, grid) for _, name, grid in named]) if named[first][0] != named[second][0]
+    )
 
 
 def report_stack(grid: FrameGrid) -> StackReport:
@@ -176,7 +181,9 @@ def report_stack(grid: FrameGrid) -> StackReport:
     used = np.unique(rows) if grid.tiles is not None else rows
     instances = grid.frames.instances
     syntaxes: dict[str, int] = {}
-    for code, count in zip(*(part.tolist() for part in np.unique(instances.encoding[grid.frames.instance[used]], return_counts=True)), strict=True):
+    for code, count in zip(
+        *(part.tolist() for part in np.unique(instances.encoding[grid.frames.instance[used]], return_counts=True)), strict=True
+    ):
         uid = instances.encodings[code].transfer_syntax_uid
         syntaxes[uid] = syntaxes.get(uid, 0) + count
     places = next((axis.values for axis in grid.axes if axis.name == "z"), None)
@@ -188,7 +195,7 @@ def report_stack(grid: FrameGrid) -> StackReport:
         decoded_bytes=math.prod(grid.shape) * dtype.itemsize,
         frames=len(used),
         transfer_syntaxes=syntaxes,
-        lossy_frames=_count_lossy(grid, used),
+        lossy_frames=count_lossy(grid, used),
         split_by=tuple(map(str, reasons)) if isinstance(reasons, list) else (),
         plane=str(attrs.get("plane", "")) if grid.plane is not None else "",
         spacing_mm=_spacing(grid),
@@ -203,82 +210,6 @@ def report_stack(grid: FrameGrid) -> StackReport:
     )
 
 
-def shape_of(grid: FrameGrid) -> str:
-    """Dimensions, type and size of the array of `grid`, such as `z 24, y 160, x 192; int16, 1.5 MB`."""
-    dtype = grid.encoding.dtype
-    dims = ", ".join(f"{dim} {length}" for dim, length in zip(grid.dims, grid.shape, strict=True))
-    return f"{dims}; {dtype}, {readable_size(math.prod(grid.shape) * dtype.itemsize)}"
-
-
-def describe_array(grid: FrameGrid) -> list[str]:
-    """Why the array of `grid` stands alone, how its slices lie, and what is odd about them; a sentence each."""
-    return [*_reasons(grid), *_places(grid), *_losses(grid)]
-
-
-def _reasons(grid: FrameGrid) -> Iterator[str]:
-    reasons = grid.attrs.get("split_by")
-    if isinstance(reasons, list) and reasons:
-        yield f"apart because of {'; '.join(map(str, reasons))}"
-    if "incomplete" in grid.attrs:
-        yield f"frames in a row, since they fill no grid: {grid.attrs['incomplete']}"
-        missing = _missing_cells(grid)
-        if missing:
-            yield f"missing: {_listed(missing)}"
-    empty = int((grid.rows < 0).sum())
-    if empty:
-        yield f"{empty} cells of the grid have no frame"
-
-
-def _missing_cells(grid: FrameGrid) -> list[str]:
-    """Cells that no frame fills, each by its value on the extra axis and its position."""
-    cells, values, axis = (grid.attrs.get(name) for name in ("missing_cells", "missing_values", "missing_axis"))
-    if not isinstance(cells, list) or grid.origins is None or grid.plane is None:
-        return []
-    z = grid.origins @ grid.plane.normal
-    steps = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in values] if isinstance(values, list) else [str(cell[0]) for cell in cells]
-    return [f"{axis} {step} at z = {z[place]:.6g}" for step, (_, place) in zip(steps, cells, strict=True)]
-
-
-def _places(grid: FrameGrid) -> Iterator[str]:
-    attrs = grid.attrs
-    if grid.plane is not None and "plane" in attrs:
-        spacing = attrs.get("spacing_between_slices")
-        yield f"{str(attrs['plane']).replace('_', ' ')}" + (f", slices {spacing:.6g} mm apart" if isinstance(spacing, float) else "")
-    missing = attrs.get("missing_positions")
-    if isinstance(missing, list):
-        yield f"slices missing: {attrs['missing_slices']}, at z = {_listed([f'{place:.6g}' for place in missing])} mm"
-    elif attrs.get("is_regular") is False:
-        yield "slices are unevenly spaced" + _gap_range(grid)
-    if attrs.get("is_sheared"):
-        yield f"sheared by {attrs['shear_degrees']:.3g} degrees (gantry tilt)"
-
-
-def _gap_range(grid: FrameGrid) -> str:
-    places = next((axis.values for axis in grid.axes if axis.name == "z"), None)
-    if places is None or len(places) < 2:
-        return ""
-    gaps = np.diff(places)
-    return f": {gaps.min():.6g} to {gaps.max():.6g} mm"
-
-
-def _losses(grid: FrameGrid) -> Iterator[str]:
-    rows = np.unique(grid.rows[grid.rows >= 0])
-    lossy = _count_lossy(grid, rows)
-    if lossy:
-        yield "compressed with loss" if lossy == len(rows) else f"{lossy} of {len(rows)} frames compressed with loss"
-
-
-def _count_lossy(grid: FrameGrid, rows: np.ndarray) -> int:
-    """Frames among `rows` whose encoding loses something, or whose header says that one did (PS3.3 C.7.6.1.1.5)."""
-    table = grid.frames.instances
-    always = np.array([encoding.transfer_syntax_uid in LOSSY_SYNTAXES for encoding in table.encodings])
-    lossy = always[table.encoding[grid.frames.instance[rows]]]
-    column = grid.frames.column("lossy_image_compression")
-    if column is not None and column.kind == "text":
-        lossy = lossy | (column.take(rows).texts() == "01")
-    return int(lossy.sum())
-
-
 def _spacing(grid: FrameGrid) -> dict[str, float]:
     if grid.plane is None:
         return {}
@@ -286,10 +217,6 @@ def _spacing(grid: FrameGrid) -> dict[str, float]:
     is_even = isinstance(step, float) and (grid.attrs.get("is_regular") is True or "missing_positions" in grid.attrs)
     along = {"z": step} if isinstance(step, float) and is_even else {}
     return {**along, "y": grid.plane.row_spacing_mm, "x": grid.plane.column_spacing_mm}
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:MOST_PLACES]) + (", ..." if len(texts) > MOST_PLACES else "")
 
 
 def _first(lines: Sequence[str]) -> list[str]:

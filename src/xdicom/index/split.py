@@ -115,7 +115,11 @@ def _encoding_labels(records: Records) -> np.ndarray:
     table = records.frames.instances
     forms: dict[tuple[object, ...], int] = {}
     numbers = np.array(
-        [forms.setdefault((e.frame_shape, str(e.dtype), e.photometric_interpretation, e.bits_allocated), len(forms)) for e in table.encodings], np.int64
+        [
+            forms.setdefault((e.frame_shape, str(e.dtype), e.photometric_interpretation, e.bits_allocated), len(forms))
+            for e in table.encodings
+        ],
+        np.int64,
     )
     return np.asarray(numbers[table.encoding[records.frames.instance[records.row]]])
 
@@ -167,7 +171,9 @@ def image_kind(records: Records) -> np.ndarray:
     rows, place = distinct_rows(np.column_stack([*codes, ge]).astype(np.float64))
     kinds = np.empty(len(rows), object)
     for i, row in enumerate(rows.tolist()):
-        texts = [str(column.values[int(code)]) if column is not None and code >= 0 else "" for column, code in zip(columns, row, strict=False)]
+        texts = [
+            str(column.values[int(code)]) if column is not None and code >= 0 else "" for column, code in zip(columns, row, strict=False)
+        ]
         own, stated, component, philips = texts
         kinds[i] = "\\".join([*(own or stated).split("\\")[2:], *(extra for extra in (component, philips) if extra), *_ge_part(row[-1])])
     return np.asarray(kinds[place])
@@ -196,7 +202,16 @@ KEYS: tuple[Key, ...] = (
 )
 """Properties that frames of one array share, in the order in which a series is split by them."""
 
-_PARTS = {"M": "magnitude", "P": "phase", "R": "real", "I": "imaginary", "MAGNITUDE": "magnitude", "PHASE": "phase", "REAL": "real", "IMAGINARY": "imaginary"}
+_PARTS = {
+    "M": "magnitude",
+    "P": "phase",
+    "R": "real",
+    "I": "imaginary",
+    "MAGNITUDE": "magnitude",
+    "PHASE": "phase",
+    "REAL": "real",
+    "IMAGINARY": "imaginary",
+}
 
 
 def stack_name(records: Records, number: int) -> str:

@@ -31,11 +31,17 @@ def describe_twins(grids: list[tuple[str, FrameGrid]]) -> list[tuple[int, int, s
     at the same places. Whether their pixels are equal too is not looked at; none of them is dropped.
     """
     found: list[tuple[int, int, str]] = []
-    candidates = [(i, name, grid, described) for i, (name, grid) in enumerate(grids) if (described := _form(grid)) is not None and grid.plane is not None]
+    candidates = [
+        (i, name, grid, described)
+        for i, (name, grid) in enumerate(grids)
+        if (described := _form(grid)) is not None and grid.plane is not None
+    ]
     for number, (i, name, grid, (kind, form)) in enumerate(candidates):
         for j, other_name, other, (other_kind, other_form) in candidates[number + 1 :]:
             if kind == other_kind and form != other_form and _lie_alike(grid, other):
-                found.append((i, j, f"{name} ({form} {kind}) and {other_name} ({other_form} {kind}) lie at the same places: two forms of one scan"))
+                found.append(
+                    (i, j, f"{name} ({form} {kind}) and {other_name} ({other_form} {kind}) lie at the same places: two forms of one scan")
+                )
     return found
 
 

@@ -17,22 +17,27 @@ from xdicom.model.grid import FrameGrid
 from xdicom.pixels.color import stored_photometric_interpretation
 
 _TEXTS = (
-    "modality", "sop_class_uid", "study_instance_uid", "series_instance_uid", "frame_of_reference_uid", "sop_instance_uid", "series_description",
+    "modality", "sop_class_uid", "study_instance_uid", "series_instance_uid", "frame_of_reference_uid", "sop_instance_uid",
+    "series_description",
     "manufacturer", "manufacturer_model_name", "patient_position", "rescale_type", "voi_lut_function", "presentation_lut_shape",
-    "pixel_spacing_calibration_type", "series_type", "counts_source", "suv_type", "decay_correction", "dose_units", "dose_type", "dose_summation_type",
+    "pixel_spacing_calibration_type", "series_type", "counts_source", "suv_type", "decay_correction", "dose_units", "dose_type",
+    "dose_summation_type",
     "segmentation_type", "segmentation_fractional_type", "pixel_presentation", "burned_in_annotation", "complex_image_component",
-    "optical_path_identifier", "dimension_organization_type", "lossy_image_compression", "acquisition_contrast", "sequence_name", "convolution_kernel",
+    "optical_path_identifier", "dimension_organization_type", "lossy_image_compression", "acquisition_contrast", "sequence_name",
+    "convolution_kernel",
 )  # fmt: skip
 _NUMBERS = (
     "series_number", "slice_thickness", "repetition_time", "echo_time", "effective_echo_time", "inversion_time", "flip_angle", "kvp",
     "pixel_padding_value", "pixel_padding_range_limit", "float_pixel_padding_value", "float_pixel_padding_range_limit",
     "double_float_pixel_padding_value", "double_float_pixel_padding_range_limit", "maximum_fractional_value", "gantry_detector_tilt",
-    "cine_rate", "recommended_display_frame_rate", "estimated_radiographic_magnification_factor", "total_pixel_matrix_columns", "total_pixel_matrix_rows",
+    "cine_rate", "recommended_display_frame_rate", "estimated_radiographic_magnification_factor", "total_pixel_matrix_columns",
+    "total_pixel_matrix_rows",
     "philips_scale_slope", "philips_scale_intercept", "philips_suv_scale_factor", "philips_activity_concentration_scale_factor",
     "number_of_temporal_positions", "exposure_time", "x_ray_tube_current", "frame_time", "instance_number", "dose_calibration_factor",
 )  # fmt: skip
 _LISTS = (
-    "pixel_spacing", "imager_pixel_spacing", "nominal_scanned_pixel_spacing", "pixel_aspect_ratio", "image_orientation_patient", "image_orientation_slide",
+    "pixel_spacing", "imager_pixel_spacing", "nominal_scanned_pixel_spacing", "pixel_aspect_ratio", "image_orientation_patient",
+    "image_orientation_slide",
     "lossy_image_compression_ratio",
 )  # fmt: skip
 _MULTIPLE_TEXTS = ("image_type", "frame_type", "lossy_image_compression_method", "window_center_width_explanation")
@@ -223,7 +228,10 @@ _LUT_COLUMNS = {
         for prefix in ("Red", "Green", "Blue", "Alpha")
         for kind in ("Descriptor", "Data")
     },
-    **{f"segmented_{color.lower()}_palette_color_lookup_table_data": f"Segmented{color}PaletteColorLookupTableData" for color in ("Red", "Green", "Blue", "Alpha")},
+    **{
+        f"segmented_{color.lower()}_palette_color_lookup_table_data": f"Segmented{color}PaletteColorLookupTableData"
+        for color in ("Red", "Green", "Blue", "Alpha")
+    },
 }
 
 
@@ -260,7 +268,9 @@ def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:
     ):
         days, seconds = grid.column(date), grid.column(time)
         if seconds is not None:
-            clock = seconds.first_numbers() + SECONDS_PER_DAY * ((days.first_numbers() - (day or 0)) if days is not None and day is not None else 0)
+            clock = seconds.first_numbers() + SECONDS_PER_DAY * (
+                (days.first_numbers() - (day or 0)) if days is not None and day is not None else 0
+            )
             if np.isfinite(clock).any():
                 attrs[name] = _on_first_day(float(np.nanmin(clock)))
     sequence = grid.column("radiopharmaceutical_information_sequence")

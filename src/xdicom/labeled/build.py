@@ -54,7 +54,11 @@ def describe(grid: FrameGrid) -> tuple[dict[str, Any], dict[str, object]]:
         ):
             start = float(first @ direction)
             along = "column" if name == "y" else "row"
-            coords[name] = (name, _settled(start + spacing * np.arange(count)), {"units": "mm", "long_name": f"position along the {along} direction"})
+            coords[name] = (
+                name,
+                _settled(start + spacing * np.arange(count)),
+                {"units": "mm", "long_name": f"position along the {along} direction"},
+            )
     coords |= header_coordinates(grid)
     coords |= parameter_coordinates(grid)
     tables, table_coords = table_attributes(grid)

@@ -127,7 +127,9 @@ def header_coordinates(grid: FrameGrid) -> dict[str, Coordinate]:
         places, codes = place_values(column.codes.reshape(grid.rows.shape), dims, is_missing)
         if places or label.name == "z":
             found.update(_coordinate(label, column, places, codes))
-    found |= _frame_coordinates(grid, dims) | _clock_coordinates(grid, dims) | _diffusion_coordinates(grid, dims) | segment_coordinates(grid)
+    found |= (
+        _frame_coordinates(grid, dims) | _clock_coordinates(grid, dims) | _diffusion_coordinates(grid, dims) | segment_coordinates(grid)
+    )
     return {name: coordinate for name, coordinate in found.items() if name not in dims}
 
 
@@ -158,7 +160,11 @@ def _frame_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, Coor
     if grid.rows.ndim == 0 or (numbers[cells >= 0] == 1).all():
         return {}
     places, values = place_values(numbers.reshape(grid.rows.shape), dims)
-    return {"frame_number": (places, values.astype(np.int64), {"long_name": "number of the frame in its instance, 0 where there is none"})} if places else {}
+    return (
+        {"frame_number": (places, values.astype(np.int64), {"long_name": "number of the frame in its instance, 0 where there is none"})}
+        if places
+        else {}
+    )
 
 
 _CLOCKS = (
@@ -172,7 +178,14 @@ def _clock_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, Coor
     """Times that vary, as seconds from the earliest; no date is told."""
     found: dict[str, Coordinate] = {}
     for name, absolutes, (date, time) in _CLOCKS:
-        seconds = next((column.first_numbers() for column in map(grid.column, absolutes) if column is not None and np.isfinite(column.first_numbers()).any()), None)
+        seconds = next(
+            (
+                column.first_numbers()
+                for column in map(grid.column, absolutes)
+                if column is not None and np.isfinite(column.first_numbers()).any()
+            ),
+            None,
+        )
         if seconds is None:
             column, days = grid.column(time), grid.column(date)
             if column is None:
@@ -188,7 +201,11 @@ def _clock_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, Coor
         places, _ = place_values(codes, dims)
         if places:
             axes = tuple(slice(None) if dim in places else 0 for dim in dims)
-            attrs: dict[str, object] = {"units": "s", "long_name": "time since the earliest frame", "start_time_of_day_s": round(earliest % 86400, 6)}
+            attrs: dict[str, object] = {
+                "units": "s",
+                "long_name": "time since the earliest frame",
+                "start_time_of_day_s": round(earliest % 86400, 6),
+            }
             found[name] = (places, relative.reshape(grid.rows.shape)[axes], attrs)
     return found
 
@@ -207,7 +224,11 @@ def _diffusion_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, 
     source = {"source": weights.source}
     found: dict[str, Coordinate] = {"b_value": (places, weights.b_value.reshape(grid.rows.shape)[axes], {"units": "s/mm2", **source})}
     if np.isfinite(weights.direction).any():
-        names = ("gradient_x", "gradient_y", "gradient_z") if weights.is_patient_frame else ("gradient_frequency", "gradient_phase", "gradient_slice")
+        names = (
+            ("gradient_x", "gradient_y", "gradient_z")
+            if weights.is_patient_frame
+            else ("gradient_frequency", "gradient_phase", "gradient_slice")
+        )
         frame = {"long_name": "gradient direction" + (" (patient LPS)" if weights.is_patient_frame else " (gradient frame of the scanner)")}
         for i, name in enumerate(names):
             found[name] = (places, weights.direction[:, i].reshape(grid.rows.shape)[axes], {**frame, **source})

@@ -84,7 +84,9 @@ def _line(array: xr.DataArray, name: str) -> tuple[float, float]:
     values = np.atleast_1d(np.asarray(array[name].values, float))
     steps = np.diff(values)
     if len(steps) and np.abs(steps - np.median(steps)).max() > STRAIGHT_SHARE * abs(np.median(steps)):
-        raise InconsistentSeriesError(f"positions along {name} are unevenly spaced: no single matrix places them. Select along {name} with even steps")
+        raise InconsistentSeriesError(
+            f"positions along {name} are unevenly spaced: no single matrix places them. Select along {name} with even steps"
+        )
     spacing = array.attrs.get("pixel_spacing", [0.0, 0.0])[0 if name == "y" else 1]
     return float(values[0]), float((values[-1] - values[0]) / (len(values) - 1)) if len(values) > 1 else float(spacing)
 

@@ -80,7 +80,7 @@ def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
         return None
     if number is None:
         number = np.ones(uid.shape, np.int64)
-    names, codes = np.unique(uid.astype(str).reshape(-1), return_inverse=True)
+    names, codes = np.unique(uid.astype(object).astype(str).reshape(-1), return_inverse=True)
     codes, number = codes.reshape(-1), number.astype(np.int64).reshape(-1)
     rows = np.full(codes.shape, -1, np.int64)
     pending = (number > 0) & (names[codes] != "")

@@ -61,7 +61,8 @@ def overlays(array: xr.DataArray) -> xr.DataArray:
         raise ValueError(_NONE)
     if located is None:
         raise SourceError(
-            "the instances of this array were not opened in this process: open their location with open_series() or open_study() first, then ask again"
+            "the instances of this array were not opened in this process: open their location with open_series() or open_study() "
+            "first, then ask again"
         )
     frames, rows = located
     frames, rows = _used(frames, rows)
@@ -72,7 +73,10 @@ def overlays(array: xr.DataArray) -> xr.DataArray:
     sizes = {(encoding.rows, encoding.columns) for encoding in frames.instances.encodings}
     if sizes != {(array.sizes.get(y), array.sizes.get(x))}:
         listed = ", ".join(f"{height} x {width}" for height, width in sorted(sizes))
-        raise ValueError(f"overlays belong to all {listed} pixels of a frame: call overlays() before selecting rows or columns; planes cut from mosaics have none")
+        raise ValueError(
+            f"overlays belong to all {listed} pixels of a frame: call overlays() before selecting rows or columns; "
+            "planes cut from mosaics have none"
+        )
     across = [dim for dim in array.dims if dim not in ("y", "x", "sample")]
     dims = (OVERLAY, *across, y, x)
     chunks = tuple((1,) * array.sizes[dim] if array.chunks is None else array.chunks[array.dims.index(dim)] for dim in across)
@@ -91,7 +95,7 @@ def planes_of(instances: InstanceTable) -> tuple[list[int], OverlayPlanes]:
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     for group in GROUPS:
         prefix = f"overlay_{group & 0xFF:02x}_"
-        columns = {name.removeprefix(prefix): column for name, column in instances.columns.items() if name.startswith(prefix)}
+        columns = {name.removeprefix(prefix): instances.columns[name] for name in instances.columns if name.startswith(prefix)}
         if "overlay_rows" not in columns or "overlay_columns" not in columns:
             continue
         place = columns.pop("overlay_data", None)
@@ -127,7 +131,8 @@ def _overlay(group: int, values: dict[str, Any], *, has_data: bool) -> Overlay |
         value = values.get(name)
         return value if isinstance(value, str) else ""
 
-    rows, columns, bits, position = (number(name) for name in ("overlay_rows", "overlay_columns", "overlay_bits_allocated", "overlay_bit_position"))
+    rows, columns = number("overlay_rows"), number("overlay_columns")
+    bits, position = number("overlay_bits_allocated"), number("overlay_bit_position")
     is_embedded = not has_data and ((bits or 1) > 1 or (position or 0) > 0)
     if not rows or not columns or not (has_data or is_embedded):
         return None
@@ -157,7 +162,9 @@ def _used(frames: FrameTable, rows: np.ndarray) -> tuple[FrameTable, np.ndarray]
     return frames.take(used), place[rows]
 
 
-def _texts(planes: OverlayPlanes, frames: FrameTable, rows: np.ndarray, across: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+def _texts(
+    planes: OverlayPlanes, frames: FrameTable, rows: np.ndarray, across: tuple[str, ...]
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     """What overlays are called: along `overlay`, and along the frames too where it varies with them."""
     instance = np.append(frames.instance, -1)[rows]
     which = np.where(instance < 0, -1, planes.which[:, instance])

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from xarray import Index
 from xarray.core.coordinate_transform import CoordinateTransform
-from xarray.core.indexes import IndexSelResult
+from xarray.core.indexing import IndexSelResult
 from xarray.indexes import CoordinateTransformIndex
 
 from xdicom.errors import InconsistentSeriesError
@@ -91,13 +91,19 @@ class PatientTransform(CoordinateTransform):
 
     def forward(self, dim_positions: dict[str, Any]) -> dict[Hashable, Any]:
         """Patient position of voxels [mm]."""
-        z, y, x = (line.indices[np.asarray(dim_positions[line.dim], np.int64)] if line.indices.ndim else line.indices for line in self.lines)
+        z, y, x = (
+            line.indices[np.asarray(dim_positions[line.dim], np.int64)] if line.indices.ndim else line.indices for line in self.lines
+        )
         rows = self.affine[:3]
         return {name: row[0] * x + row[1] * y + row[2] * z + row[3] for name, row in zip(self.coord_names, rows, strict=True)}
 
     def reverse(self, coord_labels: dict[Hashable, Any]) -> dict[str, Any]:
         """Position of the voxel that each point lies in, -1 where it is outside; of a line that was chosen from too."""
-        points = np.stack([*np.broadcast_arrays(*(np.asarray(coord_labels[name], np.float64) for name in self.coord_names)), ])
+        points = np.stack(
+            [
+                *np.broadcast_arrays(*(np.asarray(coord_labels[name], np.float64) for name in self.coord_names)),
+            ]
+        )
         matrix = np.linalg.inv(self.affine)
         x, y, z = np.tensordot(matrix[:3, :3], points, axes=1) + matrix[:3, 3].reshape(3, *(1,) * (points.ndim - 1))
         return {line.dim: line.nearest(np.asarray(wanted)) for line, wanted in zip(self.lines, (z, y, x), strict=True)}
@@ -179,5 +185,8 @@ def _as_points(name: Hashable, label: object) -> xr.DataArray:
     if isinstance(label, xr.Variable):
         return xr.DataArray(label)
     if isinstance(label, slice) or np.ndim(label) > 0:  # type: ignore[arg-type]
-        raise ValueError(f"{name} takes a number, or a DataArray that shares its dimension with those of the other two; a box is cut with isel or z, y and x")
+        raise ValueError(
+            f"{name} takes a number, or a DataArray that shares its dimension with those of the other two; "
+            "a box is cut with isel, or by z, y and x"
+        )
     return xr.DataArray(float(label))  # type: ignore[arg-type]

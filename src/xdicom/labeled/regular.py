@@ -76,14 +76,17 @@ def regular_z(array: xr.DataArray, fill_value: float) -> xr.DataArray:
     return result
 
 
-def _as_value(array: xr.DataArray, fill_value: float) -> np.generic:
+def _as_value(array: xr.DataArray, fill_value: float) -> np.ndarray:
     """`fill_value` in the type of the values."""
     dtype = array.dtype
     if dtype.kind in "iu":
         limits = np.iinfo(dtype.str)
         if not (float(fill_value).is_integer() and limits.min <= fill_value <= limits.max):
-            raise ValueError(f"{dtype} values can't be {fill_value}: choose a whole number from {limits.min} to {limits.max}, or turn them into floats first")
-    return np.asarray(fill_value).astype(dtype)[()]
+            raise ValueError(
+                f"{dtype} values can't be {fill_value}: choose a whole number from {limits.min} to {limits.max}, "
+                "or turn them into floats first"
+            )
+    return np.asarray(fill_value).astype(dtype)
 
 
 def _places(z: np.ndarray) -> np.ndarray:
@@ -103,12 +106,12 @@ def _places(z: np.ndarray) -> np.ndarray:
             return place
     distances = np.abs(gaps)
     raise InconsistentSeriesError(
-        f"slices are unevenly spaced: gaps of {distances.min():.6g} to {distances.max():.6g} mm are no whole multiples of one step within 1 %. "
-        "Slices are filled in, never resampled: use interp() for values between them"
+        f"slices are unevenly spaced: gaps of {distances.min():.6g} to {distances.max():.6g} mm are no whole multiples "
+        "of one step within 1 %. Slices are filled in, never resampled: use interp() for values between them"
     )
 
 
-def take_or_fill(array: xr.DataArray, dim: str, source: np.ndarray, value: np.generic) -> xr.DataArray:
+def take_or_fill(array: xr.DataArray, dim: str, source: np.ndarray, value: np.ndarray | float) -> xr.DataArray:
     """Steps of `array` along `dim` in the order `source`, `value` where that is the number behind the last one.
 
     Coordinates along `dim` have no value there: numbers are NaN (whole numbers become float64), texts are empty, and
@@ -121,7 +124,8 @@ def take_or_fill(array: xr.DataArray, dim: str, source: np.ndarray, value: np.ge
 
 
 def _take(variable: xr.Variable, filler: xr.Variable, dim: str, source: np.ndarray) -> xr.Variable:
-    return xr.Variable.concat([variable, filler], dim=dim).isel({dim: source})
+    joined: xr.Variable = xr.Variable.concat([variable, filler], dim=dim)
+    return joined.isel({dim: source})
 
 
 def _fill(name: object, variable: xr.Variable, dim: str, source: np.ndarray) -> xr.Variable:

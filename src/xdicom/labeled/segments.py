@@ -73,7 +73,9 @@ def segment_attributes(grid: FrameGrid) -> dict[str, object]:
     if _text(grid, "sop_class_uid") != LABEL_MAP:
         return {}
     names = ("number", "label", "category", "property_type", "algorithm_type")
-    return {"segments": [{name: getattr(segment, name) for name in names} | {"color": color_text(segment)} for segment in segments_of(grid)]}
+    return {
+        "segments": [{name: getattr(segment, name) for name in names} | {"color": color_text(segment)} for segment in segments_of(grid)]
+    }
 
 
 def _text(grid: FrameGrid, name: str) -> str:
@@ -112,9 +114,11 @@ def on_grid_of(segmentation: xr.DataArray, source: xr.DataArray) -> xr.DataArray
     ):
         size = source.sizes[dim]
         if place.min() < 0 or place.max() >= size:
-            raise InconsistentSeriesError(f"the segmentation reaches beyond the source along {dim}: {place.min()} to {place.max()} of {size}")
+            raise InconsistentSeriesError(
+                f"the segmentation reaches beyond the source along {dim}: {place.min()} to {place.max()} of {size}"
+            )
         if not np.array_equal(place, np.arange(size)):
-            result = take_or_fill(result, dim, _sources(place, size), np.zeros((), segmentation.dtype)[()])
+            result = take_or_fill(result, dim, _sources(place, size), 0)
         result = result.assign_coords({dim: source[dim].variable})
     attrs = dict(result.attrs)
     for name in ("affine", "is_regular", "spacing_between_slices", "missing_slices", "missing_positions", "is_sheared", "shear_degrees"):
@@ -142,10 +146,14 @@ def _check_same_space(segmentation: xr.DataArray, source: xr.DataArray) -> None:
         raise InconsistentSeriesError(f"frames of reference differ: {frames[0]} for the segmentation, {frames[1]} for the source")
     cosines = [np.array(array.attrs["image_orientation_patient"], float) for array in (segmentation, source)]
     if np.abs(cosines[0] - cosines[1]).max() > SAME_DIRECTION:
-        raise InconsistentSeriesError(f"orientations differ: {cosines[0].round(4).tolist()} and {cosines[1].round(4).tolist()}; resample one of them first")
+        raise InconsistentSeriesError(
+            f"orientations differ: {cosines[0].round(4).tolist()} and {cosines[1].round(4).tolist()}; resample one of them first"
+        )
     spacings = [np.array(array.attrs["pixel_spacing"], float) for array in (segmentation, source)]
     if not np.allclose(spacings[0], spacings[1], rtol=1e-3):
-        raise InconsistentSeriesError(f"pixel spacings differ: {spacings[0].tolist()} and {spacings[1].tolist()} mm; resample one of them first")
+        raise InconsistentSeriesError(
+            f"pixel spacings differ: {spacings[0].tolist()} and {spacings[1].tolist()} mm; resample one of them first"
+        )
 
 
 def _positions(array: xr.DataArray, dim: str) -> np.ndarray:
@@ -164,7 +172,9 @@ def _nearest(wanted: np.ndarray, there: np.ndarray, what: str) -> np.ndarray:
     off = np.abs(ordered[chosen] - wanted) > tolerance
     if off.any():
         listed = ", ".join(f"{place:.6g}" for place in wanted[off][:5])
-        raise InconsistentSeriesError(f"{int(off.sum())} of {len(wanted)} {what} of the segmentation are none of the source's: z = {listed} mm")
+        raise InconsistentSeriesError(
+            f"{int(off.sum())} of {len(wanted)} {what} of the segmentation are none of the source's: z = {listed} mm"
+        )
     return np.asarray(order[chosen])
 
 
@@ -177,7 +187,9 @@ def _shift_in_plane(segmentation: xr.DataArray, source: xr.DataArray, z: np.ndar
     shift = (_starts(segmentation, dim, direction) - _starts(source, dim, direction)[z]) / step
     whole = np.rint(shift)
     if np.abs(shift - whole).max() > SAME_PLACE_SHARE or (whole != whole[0]).any():
-        raise InconsistentSeriesError(f"{dim} of the segmentation lies between that of the source (by {shift.min():.3g} to {shift.max():.3g} pixels)")
+        raise InconsistentSeriesError(
+            f"{dim} of the segmentation lies between that of the source (by {shift.min():.3g} to {shift.max():.3g} pixels)"
+        )
     return int(whole[0])
 
 

@@ -15,6 +15,8 @@ from dask.blockwise import BlockwiseDep, blockwise
 from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 
+from xdicom.model.packing import pack_numbers, unpack_numbers
+
 Array = da.Array
 """The array type of this room, for rooms that pass it on."""
 
@@ -34,17 +36,30 @@ class _BlockDep(BlockwiseDep):
 
     def __init__(self, cells: Cells, chunks: Chunks, numblocks: tuple[int, ...]) -> None:
         self.cells = cells
-        self.starts = tuple(tuple(np.cumsum((0, *sizes)).tolist()) for sizes in chunks)
+        self.starts = tuple(np.cumsum((0, *sizes)) for sizes in chunks)
         self.numblocks = numblocks
         self.produces_tasks = False
 
     def __getitem__(self, index: tuple[int, ...]) -> Any:
-        place = tuple(slice(starts[i], starts[i + 1]) for starts, i in zip(self.starts, index, strict=False))
+        place = tuple(slice(int(starts[i]), int(starts[i + 1])) for starts, i in zip(self.starts, index, strict=False))
         return self.cells.block(place)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"starts": tuple(map(pack_numbers, self.starts))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state | {"starts": tuple(map(unpack_numbers, state["starts"]))})
 
 
 def from_cells(
-    function: Callable[[Any], np.ndarray], cells: Cells, chunks: Chunks, inner_shape: tuple[int, ...], dtype: np.dtype[Any], *, name: str, token: Hashable
+    function: Callable[[Any], np.ndarray],
+    cells: Cells,
+    chunks: Chunks,
+    inner_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    *,
+    name: str,
+    token: Hashable,
 ) -> da.Array:
     """Dask array with one task `function(cells.block(place))` for each block.
 
@@ -71,7 +86,10 @@ def from_cells(
     numblocks = tuple(len(sizes) for sizes in whole)
     layer = blockwise(function, key, axes, _BlockDep(cells, chunks, numblocks), axes, numblocks={})
     graph = HighLevelGraph.from_collections(key, layer)
-    return da.Array(graph, key, whole, dtype=dtype, meta=np.empty((0,) * len(whole), dtype))
+    array: da.Array = da.Array(graph, key, whole, dtype=dtype, meta=np.empty((0,) * len(whole), dtype))
+    # dask notes the chunks on the layer for the picture in a notebook; of many frames they outweigh all else that travels.
+    (layer.collection_annotations or {}).pop("chunks", None)
+    return array
 
 
 class _Values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from dask.array.core import normalize_chunks
@@ -13,6 +14,7 @@ from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.lazy.cells import Array, from_cells
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import FrameGrid
+from xdicom.model.packing import pack_numbers, pack_texts, unpack_numbers, unpack_texts
 from xdicom.pixels.decode import decode_frame, reads_in_place, settle
 from xdicom.pixels.support import check_supported
 from xdicom.sources.options import PublicOptions, public_options, using_options
@@ -69,7 +71,13 @@ def frames_to_dask(grid: FrameGrid, chunks: ChunkSpec = None) -> Array:
         check_supported(encoding)
     lengths = _chunk_lengths(grid, chunks)
     return from_cells(
-        read_block, GridCells(grid), lengths, grid.frame_shape, np.dtype(grid.encoding.dtype), name="stored_values", token=_fingerprint(grid)
+        read_block,
+        GridCells(grid),
+        lengths,
+        grid.frame_shape,
+        np.dtype(grid.encoding.dtype),
+        name="stored_values",
+        token=_fingerprint(grid),
     )
 
 
@@ -86,6 +94,18 @@ class GridCells:
         self.frame_shape = grid.frame_shape
         self.dtype = np.dtype(grid.encoding.dtype)
         self.options = public_options(self.refs.urls)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The cells as few bytes: this travels with every graph that was not culled yet."""
+        refs = self.refs
+        packed = [pack_numbers(array) for array in (refs.source, refs.encoding, refs.offset, refs.length, refs.frame_number)]
+        state = self.__dict__ | {"rows": pack_numbers(self.rows)}
+        return state | {"refs": (pack_texts(refs.urls), pack_texts(refs.stamps), refs.encodings, packed)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        urls, stamps, encodings, packed = state["refs"]
+        refs = FrameRefs(unpack_texts(urls), unpack_texts(stamps), encodings, *map(unpack_numbers, packed))
+        self.__dict__.update(state | {"rows": unpack_numbers(state["rows"]), "refs": refs})
 
     def block(self, place: tuple[slice, ...]) -> FrameBlock:
         """The frames of the block at `place`."""
@@ -173,7 +193,9 @@ def _check_lengths(refs: FrameRefs) -> None:
 
 def _cut_short(refs: FrameRefs, i: int, there: int, needed: int) -> PixelDataError:
     url = refs.urls[refs.source[i]]
-    return PixelDataError(f"frame {refs.frame_number[i]}: it should have {needed} bytes, {there} are there: the pixel data is cut short (in {url})")
+    return PixelDataError(
+        f"frame {refs.frame_number[i]}: it should have {needed} bytes, {there} are there: the pixel data is cut short (in {url})"
+    )
 
 
 def _plane_dimensions(block: FrameBlock) -> int:
@@ -276,5 +298,3 @@ def _fingerprint(grid: FrameGrid) -> str:
     if grid.tiles is not None:
         digest.update(np.ascontiguousarray(grid.tiles.tile).tobytes() + repr((grid.tiles.rows, grid.tiles.columns)).encode())
     return digest.hexdigest()
-
-

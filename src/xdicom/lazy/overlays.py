@@ -104,7 +104,8 @@ def overlays_to_dask(refs: FrameRefs, rows: np.ndarray, planes: OverlayPlanes, c
     UnsupportedEncodingError
         If embedded overlays lie in cells of which compression has lost bits, or in color.
     """
-    for number, code in set(zip(planes.which[:, refs.source].reshape(-1).tolist(), np.tile(refs.encoding, len(planes.which)).tolist(), strict=True)):
+    used, codes = planes.which[:, refs.source].reshape(-1), np.tile(refs.encoding, len(planes.which))
+    for number, code in set(zip(used.tolist(), codes.tolist(), strict=True)):
         if number >= 0 and planes.overlays[number].is_embedded:
             check_embedded(planes.overlays[number], refs.encodings[code])
     encoding = refs.encodings[0]
@@ -132,7 +133,8 @@ def check_embedded(overlay: Overlay, encoding: PixelEncoding) -> None:
     lowest = encoding.high_bit + 1 - encoding.bits_stored
     if lowest <= overlay.bit_position <= encoding.high_bit or overlay.bit_position >= encoding.bits_allocated:
         raise PixelDataError(
-            f"{what}, of which {encoding.bits_allocated} are allocated and {lowest} to {encoding.high_bit} are the sample: the header is wrong"
+            f"{what}, of which {encoding.bits_allocated} are allocated and {lowest} to {encoding.high_bit} are the sample: "
+            "the header is wrong"
         )
 
 
@@ -148,7 +150,8 @@ def read_overlays(block: OverlayBlock) -> np.ndarray:
     """
     rows, columns = block.shape[-2:]
     on_frames = np.zeros((len(block.refs), rows, columns), bool)
-    own, embedded = [], []
+    own: list[int] = []
+    embedded: list[int] = []
     for i, number in enumerate(block.planes.which[0].tolist()):
         if number < 0 or block.planes.overlays[number].plane_on(int(block.refs.frame_number[i])) is None:
             continue
@@ -189,7 +192,8 @@ def _read_own(block: OverlayBlock, frames: list[int], out: np.ndarray) -> None:
     for i, data, length, lead in zip(frames, read_many(urls, offsets, lengths, stamps), lengths, leads, strict=True):
         overlay = planes.overlays[planes.which[0, i]]
         if len(data) < length:
-            raise PixelDataError(f"overlay {overlay.group:04X}: {length} bytes expected, {len(data)} are there: it is cut short (in {refs.urls[refs.source[i]]})")
+            url = refs.urls[refs.source[i]]
+            raise PixelDataError(f"overlay {overlay.group:04X}: {length} bytes expected, {len(data)} are there: it is cut short (in {url})")
         if planes.is_swapped[0, i]:
             data = np.frombuffer(data, np.uint16).byteswap().tobytes()
         place_plane(unpack_plane(data, overlay.rows, overlay.columns, lead), overlay.origin, out[i])
@@ -210,7 +214,8 @@ def _fingerprint(cells: OverlayCells) -> str:
     """What tells these overlays from any others: sources, places and forms, no credentials."""
     refs, planes = cells.refs, cells.planes
     digest = hashlib.blake2b(digest_size=16)
-    digest.update("\n".join((*refs.urls, "", *refs.stamps, *map(repr, refs.encodings), *map(repr, planes.overlays))).encode("utf-8", "surrogatepass"))
+    texts = (*refs.urls, "", *refs.stamps, *map(repr, refs.encodings), *map(repr, planes.overlays))
+    digest.update("\n".join(texts).encode("utf-8", "surrogatepass"))
     for array in (refs.source, refs.encoding, refs.offset, refs.frame_number, cells.rows, planes.which, planes.offset, planes.length):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -36,4 +36,4 @@ def cielab_to_srgb(encoded: np.ndarray) -> np.ndarray:
     xyz = _WHITE_D50 * np.where(bent > edge, bent**3, 3 * edge**2 * (bent - 4 / 29))
     linear = np.clip(xyz @ _XYZ_D50_TO_LINEAR_SRGB.T, 0, 1)
     srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(srgb * 255).astype(np.uint8)
+    return np.asarray(np.rint(srgb * 255), np.uint8)

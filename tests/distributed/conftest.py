@@ -1,0 +1,62 @@
+"""A cluster on this machine, and storage that its workers reach."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers import KEY, SECRET, RangeServer, S3Server, s3_server
+from xdicom.sources import counters, options, remote
+
+MISSING_FOR_S3 = [name for name in ("moto", "flask", "boto3", "s3fs") if find_spec(name) is None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("distributed")
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    """Client of two worker processes, each with a nanny that starts it again; they have credentials in their environment."""
+    distributed = pytest.importorskip("distributed")
+    environment = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, env=environment) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+    gc.collect()
+
+
+@pytest.fixture
+def web() -> Iterator[RangeServer]:
+    """A web server that serves ranges and fails on command."""
+    server = RangeServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    """An S3 server with one bucket."""
+    if MISSING_FOR_S3:
+        pytest.skip(f"not installed: {', '.join(MISSING_FOR_S3)}")
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """What this process remembers of storage is forgotten after each test."""
+    yield
+    counters.reset_statistics()
+    options._known.clear()
+    remote._clients.begin()

@@ -1,0 +1,93 @@
+"""Credentials stay where they were given."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import dask
+import numpy as np
+import pytest
+
+import xdicom
+from builders import make_file, phantoms
+from servers import KEY, SECRET, S3Server
+from xdicom.sources import set_storage_options
+
+WRONG = "not-the-secret-of-this-server"
+
+
+@pytest.fixture
+def url(s3: S3Server, tmp_path: Path) -> str:
+    return s3.put("frames.dcm", make_file(tmp_path / "a.dcm", {"Modality": "OT"}, phantoms(6, 8, 6)).read_bytes())
+
+
+def everything_about(array: Any) -> list[bytes]:
+    """All forms in which an array of a series leaves this process or is shown."""
+    graph = array.data.__dask_graph__()
+    (optimized,) = dask.optimize(array.data)
+    return [
+        cloudpickle.dumps(graph),
+        cloudpickle.dumps(dict(optimized.__dask_graph__())),
+        pickle.dumps(array),
+        dask.base.tokenize(array).encode(),
+        array.data.name.encode(),
+        repr(array).encode(),
+        array._repr_html_().encode(),
+        repr(array.attrs).encode(),
+        repr(dict(graph)).encode(),
+    ]
+
+
+def test_nothing_that_leaves_the_process_holds_a_secret(url: str, s3: S3Server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "xdicom")
+    catalog = xdicom.scan(url, storage_options=s3.options)
+
+    forms = everything_about(xdicom.open_series(catalog))
+    forms += [pickle.dumps(catalog), repr(catalog).encode(), caplog.text.encode()]
+
+    assert not [form for form in forms if SECRET.encode() in form or KEY.encode() in form]
+
+
+def test_the_endpoint_travels_and_the_worker_brings_the_credentials(client: Any, url: str, s3: S3Server) -> None:
+    array = xdicom.open_frames(url, storage_options=s3.options)
+
+    values = client.compute(array).result(60)
+
+    assert (values == phantoms(6, 8, 6)).all()
+
+
+def test_the_cluster_logs_no_secret(client: Any, url: str, s3: S3Server) -> None:
+    array = xdicom.open_frames(url, storage_options={**s3.options, "secret": WRONG})
+    s3.client.delete_object(Bucket="bucket", Key="frames.dcm")
+
+    with pytest.raises(xdicom.SourceError) as caught:
+        client.compute(array).result(60)
+
+    told = repr([client.get_worker_logs(), client.get_scheduler_logs(), client.get_events(), str(caught.value)])
+    assert "does not exist" in str(caught.value)
+    assert SECRET not in told
+    assert WRONG not in told
+
+
+def test_a_plugin_gives_workers_credentials_and_those_that_start_again_too(client: Any, url: str, s3: S3Server) -> None:
+    from distributed import WorkerPlugin
+
+    class Credentials(WorkerPlugin):
+        name = "credentials"
+
+        def setup(self, worker: Any) -> None:
+            set_storage_options("s3://bucket", s3_options)
+
+    s3_options = s3.options
+    client.run(lambda: __import__("os").environ.pop("AWS_SECRET_ACCESS_KEY"))
+    client.register_plugin(Credentials())
+    array = xdicom.open_frames(url, storage_options=s3.options)
+
+    values = client.compute(array).result(60)
+
+    assert (np.asarray(values) == phantoms(6, 8, 6)).all()
+    client.unregister_worker_plugin("credentials")

@@ -27,23 +27,12 @@ from xdicom.headers.values import parse_elements
 SYNTAXES = pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
 
 
-def in_step(
-    sets: list[bytes], syntax: Syntax = EXPLICIT, *, enters: bool = True, keep_at_least: int = 1, stop: int = 0
-) -> tuple[Alike, bytes]:
+def in_step(sets: list[bytes], syntax: Syntax = EXPLICIT, *, enters: bool = True) -> tuple[Alike, bytes]:
     data = b"".join(sets)
     ends = np.cumsum([len(each) for each in sets])
     starts = np.concatenate([[0], ends[:-1]])
     block = np.frombuffer(data + bytes(16), np.uint8)
-    alike = walk_alike(
-        block,
-        starts,
-        ends,
-        syntax,
-        is_wanted=lambda path: True,
-        is_entered=lambda path: enters,
-        stops_at=lambda tag: tag == stop,
-        keep_at_least=keep_at_least,
-    )
+    alike = walk_alike(block, starts, ends, syntax, is_wanted=lambda path: True, is_entered=lambda path: enters)
     return alike, data
 
 

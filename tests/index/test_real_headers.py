@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from headers.agreement import equals
+from headers.agreement import equals, parts_of
 from index.test_scan import cell, scan
 from xdicom.headers.dictionary import NAMES, TAGS
 from xdicom.headers.records import WANTED
@@ -38,7 +38,9 @@ def test_values_of_real_headers_equal_those_of_pydicom_element_by_element(corpus
             if tag not in dataset:
                 assert column is None or column.codes[i] < 0, (url, name)
                 continue
-            assert column is not None, (url, name)
+            if column is None:  # a value that no file has, though some have the element
+                assert not any(str(part).strip() for part in parts_of(dataset[tag])), (url, name)
+                continue
             assert equals(column, i, dataset[tag]), (url, name, cell(column, i), dataset[tag].value)
             compared += 1
 

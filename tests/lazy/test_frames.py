@@ -22,8 +22,6 @@ from lazy.imagined import decode_block, frame_grid, imagined
 from xdicom.lazy import frames as lazy_frames
 from xdicom.lazy.frames import GridCells, frames_to_dask
 
-UID = "sop_instance_uid"
-
 
 def tasks(array: da.Array) -> dict[object, object]:
     (optimized,) = dask.optimize(array)

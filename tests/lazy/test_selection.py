@@ -68,5 +68,5 @@ def test_columns_are_no_part_of_what_workers_are_given(tmp_path: Path) -> None:
     pickled = pickle.dumps(GridCells(grid).block((slice(0, 1),)))
 
     assert b"not for workers" not in pickled
-    assert isinstance(grid.column(UID), Column)
+    assert isinstance(grid.column("sop_instance_uid"), Column)
     assert catalog_of(tmp_path).frames.refs().urls

@@ -106,10 +106,23 @@ def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float) -
     if plan.is_derived:
         set_element(elements, "SOPInstanceUID", plan.uids[0])
         mark_derived(elements, plan.sources[0])
+        _set_evidence(elements, plan)
     if plan.lossy:
         add_loss(elements, plan.lossy, loss_ratio)
     set_attributes(elements, plan)
     return elements
+
+
+def _set_evidence(elements: Elements, plan: Plan) -> None:
+    """List the source instances that functional groups refer to (PS3.3 C.8.13.2.1, 10.16)."""
+    found = dict.fromkeys(source for source in plan.sources if source is not None)
+    study, series = elements.get(TAGS["StudyInstanceUID"]), plan.template.get(TAGS["SeriesInstanceUID"])
+    if not found or study is None or series is None or PER_FRAME not in elements:
+        return
+    instances = [{"ReferencedSOPClassUID": sop_class, "ReferencedSOPInstanceUID": uid} for sop_class, uid in found]
+    of_series: dict[Any, Any] = {TAGS["SeriesInstanceUID"]: series, "ReferencedSOPSequence": instances}
+    of_study: dict[Any, Any] = {TAGS["StudyInstanceUID"]: study, "ReferencedSeriesSequence": [of_series]}
+    set_element(elements, "SourceImageEvidenceSequence", [of_study])
 
 
 def _settle_vectors(elements: Elements, plan: Plan, source_frames: tuple[tuple[str, str, int], ...], frames: int, seconds: np.ndarray | None) -> None:

@@ -71,7 +71,7 @@ def write_original(target: zarr.Array[Any], references: References, *, resume: b
     grid = tuple(-(-size // whole) for size, whole in zip(target.shape, step, strict=True))
     cells = _Shards(references, inner, target)
     blocks = from_cells(
-        _write_shard, cells, tuple((1,) * count for count in grid), (), np.dtype(np.int64), name="original", token=id(cells)
+        _write_shard, cells, tuple((1,) * count for count in grid), (), np.dtype(np.int64), name="original", token=uuid4().hex
     )
     numbers = list(np.ndindex(grid))
     wanted = numbers

@@ -28,8 +28,8 @@ _REFUSED = frozenset(OVERLAYS) | {
     TAGS[keyword] for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable")
 }
 _FORM = (
-    "rows", "columns", "samples_per_pixel", "bits_allocated", "bits_stored", "high_bit", "pixel_representation", "photometric_interpretation",
-    "planar_configuration",
+    "rows", "columns", "samples_per_pixel", "bits_allocated", "bits_stored", "high_bit", "pixel_representation",
+    "photometric_interpretation", "planar_configuration",
 )  # fmt: skip
 """Values of which the pixel encoding is made."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
 from xdicom.index.records import Records
+from xdicom.index.twins import FORMS
 from xdicom.model.columns import distinct_rows
 from xdicom.model.plane import slice_normals, unit
 
@@ -214,15 +215,32 @@ _PARTS = {
 }
 
 
+_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
+"""SOP classes of secondary captures begin with it (PS3.4 B.5)."""
+
+
 def stack_name(records: Records, number: int) -> str:
-    """Readable name of a stack: its plane and the part of the complex image, where they set it apart; else its number."""
-    words = []
-    for reason in records.reasons:
-        key, _, text = reason.partition(": ")
-        if key == "orientation" and text != "none":
-            words.append(text.split(" ")[0])
-        elif key == "image kind":
-            tokens = text.split("\\")
-            part = next((_PARTS[token] for token in tokens if token in _PARTS), None)
-            words.append(part or re.sub(r"\W+", "_", text).strip("_").lower()[:32])
+    """Readable name of a stack by what sets it apart, such as `axial`, `phase` or `enhanced_coronal`; else its number."""
+    words = [_word(*reason.split(": ", 1)) for reason in records.reasons]
     return "_".join(word for word in words if word) or f"stack_{number}"
+
+
+def _word(key: str, text: str) -> str:
+    """The word that a reason of the split gives to the name of a stack, or the empty string."""
+    if key == "SOP class":
+        _, form = FORMS.get(text, ("", ""))
+        return form.replace(" ", "_") or ("capture" if text.startswith(_CAPTURES) else "")
+    if key == "orientation":
+        return text.split(" ")[0] if text != "none" else ""
+    if key == "pixel encoding":
+        shape, _, photometric = text.rsplit(" ", 2)
+        return shape.replace(" ", "") + ("" if photometric.startswith("MONOCHROME") else f"_{_plain(photometric)}")
+    if key == "image kind":
+        return next((_PARTS[token] for token in text.split("\\") if token in _PARTS), None) or _plain(text)
+    if key == "segments":
+        return _plain(text)
+    return f"{key.split(' ')[0]}_{_plain(text)}" if key in ("series number", "stack") else ""
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\W+", "_", text).strip("_").lower()[:32]

@@ -6,7 +6,7 @@ is a method of its accessor `.dicom`.
 """
 
 from xdicom.accessor import DicomAccessor
-from xdicom.api import Catalog, open_frames, open_series, open_study, scan
+from xdicom.api import Catalog, open_frames, open_series, open_slide, open_study, scan
 from xdicom.errors import (
     InconsistentSeriesError,
     MissingDependencyError,
@@ -34,6 +34,7 @@ __all__ = [
     "__version__",
     "open_frames",
     "open_series",
+    "open_slide",
     "open_study",
     "scan",
 ]

@@ -17,15 +17,18 @@ from xdicom.export.catalog_store import is_catalog, read_catalog, write_catalog
 from xdicom.index import catalog as index_catalog
 from xdicom.index.arrange import arrange
 from xdicom.index.catalog import SeriesSummary
+from xdicom.index.filesets import locate_instances
 from xdicom.index.progress import progress_bar
 from xdicom.index.scan import Progress, rescan
+from xdicom.index.slides import arrange_slide
 from xdicom.labeled.build import label
 from xdicom.labeled.origins import remember
+from xdicom.labeled.slides import label_slide
 from xdicom.lazy.cells import Array
 from xdicom.lazy.frames import ChunkSpec, frames_to_dask
+from xdicom.lazy.tiles import tiles_to_dask
 from xdicom.model.frames import FrameTable
 from xdicom.model.grid import Axis, FrameGrid
-from xdicom.sources.locate import locate
 
 
 class Catalog(index_catalog.Catalog):
@@ -66,7 +69,7 @@ class Catalog(index_catalog.Catalog):
 
 
 Location = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Catalog
-"""A file, folder, glob, URL or archive, several of these, or a catalog, saved or not."""
+"""A file, folder, glob, URL, archive or DICOMDIR, several of these, or a catalog, saved or not."""
 
 
 def scan(
@@ -82,7 +85,7 @@ def scan(
     ----------
     location
         A file, a folder (with all below it), a glob, a URL that fsspec knows, an archive, several of these, or a saved
-        catalog.
+        catalog. A DICOMDIR that is named itself stands for the files that it names.
     storage_options
         Options for storage that is not local, as everywhere in the fsspec world.
     progress
@@ -111,7 +114,7 @@ def scan(
         return location
     if is_catalog(location):
         return Catalog.of(read_catalog(cast("str", location), storage_options=storage_options))
-    sources = locate(location, storage_options)
+    sources = locate_instances(location, storage_options)
     if not progress:
         return Catalog.of(rescan(known, sources))
     if callable(progress):
@@ -248,6 +251,49 @@ def open_study(location: Location, *, chunks: ChunkSpec = None, storage_options:
         dataset = xr.Dataset() if grid is None else _labeled(grid, _known(chunks, grid)).to_dataset(promote_attrs=False)
         nodes[path] = dataset.assign_attrs(attrs)
     return xr.DataTree.from_dict(nodes, name="study")
+
+
+def open_slide(
+    location: Location,
+    *,
+    series_uid: str | None = None,
+    chunks: Mapping[str, int] | None = None,
+    storage_options: Mapping[str, object] | None = None,
+) -> xr.DataTree:
+    """A whole slide as a tree of lazy labelled images, one node for each level of its pyramid.
+
+    Parameters
+    ----------
+    location
+        As for `scan`: the files of one slide.
+    series_uid
+        Series Instance UID, where several series lie at the location.
+    chunks
+        Pixels in one task along `y` and `x`, whole tiles; one tile by default.
+    storage_options
+        As for `scan`.
+
+    Returns
+    -------
+    xarray.DataTree
+        Nodes `level_0` (the finest), `level_1`, … and `label`, `overview`, `thumbnail` where there are such images. Each
+        Dataset has the variable `stored_values`, dimensions `([optical_path,] [z,] y, x[, sample])`, cut to the total pixel
+        matrix; `y` and `x` are millimetres in the slide's coordinates.
+
+    Raises
+    ------
+    NotDicomError
+        If there is no image of a slide.
+    MultipleSeriesError
+        If there are several series and none is named.
+    InconsistentSeriesError
+        If tiles lie outside the image, off its grid, or two in one place.
+    """
+    frames = _frames_of(scan(location, storage_options=storage_options), series_uid)
+    grids = arrange_slide(frames)
+    remember(frames)
+    nodes = {f"/{grid.name}": label_slide(tiles_to_dask(grid, chunks), grid).to_dataset(promote_attrs=False) for grid in grids}
+    return xr.DataTree.from_dict(nodes, name="slide")
 
 
 def choose_grid(catalog: Catalog, series_uid: str | None = None, stack: str | None = None) -> FrameGrid:

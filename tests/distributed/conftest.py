@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("distributed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client() -> Iterator[Any]:
     """Client of two worker processes, each with a nanny that starts it again; they have credentials in their environment."""
     distributed = pytest.importorskip("distributed")
@@ -34,6 +34,11 @@ def client() -> Iterator[Any]:
     ):
         yield client
     gc.collect()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cluster_is_up(client: Any) -> None:
+    """The files that a cluster holds open are no test's."""
 
 
 @pytest.fixture

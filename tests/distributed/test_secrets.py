@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,15 @@ import pytest
 import xdicom
 from builders import make_file, phantoms
 from servers import KEY, SECRET, S3Server
-from xdicom.sources import set_storage_options
+from xdicom.sources import options, remote, set_storage_options
 
 WRONG = "not-the-secret-of-this-server"
 
 
 @pytest.fixture
 def url(s3: S3Server, tmp_path: Path) -> str:
-    return s3.put("frames.dcm", make_file(tmp_path / "a.dcm", {"Modality": "OT"}, phantoms(6, 8, 6)).read_bytes())
+    """An object of its own for each test: a task that failed is known to the cluster for as long as someone holds its error."""
+    return s3.put(f"{tmp_path.name}.dcm", make_file(tmp_path / "a.dcm", {"Modality": "OT"}, phantoms(6, 8, 6)).read_bytes())
 
 
 def everything_about(array: Any) -> list[bytes]:
@@ -62,7 +64,7 @@ def test_the_endpoint_travels_and_the_worker_brings_the_credentials(client: Any,
 
 def test_the_cluster_logs_no_secret(client: Any, url: str, s3: S3Server) -> None:
     array = xdicom.open_frames(url, storage_options={**s3.options, "secret": WRONG})
-    s3.client.delete_object(Bucket="bucket", Key="frames.dcm")
+    s3.client.delete_object(Bucket="bucket", Key=url.rpartition("/")[2])
 
     with pytest.raises(xdicom.SourceError) as caught:
         client.compute(array).result(60)
@@ -83,11 +85,26 @@ def test_a_plugin_gives_workers_credentials_and_those_that_start_again_too(clien
             set_storage_options("s3://bucket", s3_options)
 
     s3_options = s3.options
-    client.run(lambda: __import__("os").environ.pop("AWS_SECRET_ACCESS_KEY"))
-    client.register_plugin(Credentials())
     array = xdicom.open_frames(url, storage_options=s3.options)
-
-    values = client.compute(array).result(60)
+    client.run(hide)
+    client.register_plugin(Credentials())
+    try:
+        values = client.compute(array).result(60)
+    finally:
+        client.unregister_worker_plugin("credentials")
+        client.run(show)
 
     assert (np.asarray(values) == phantoms(6, 8, 6)).all()
-    client.unregister_worker_plugin("credentials")
+
+
+def hide() -> None:
+    """Take the credentials out of the environment of a worker, and forget clients that had them."""
+    os.environ["HIDDEN"] = os.environ.pop("AWS_SECRET_ACCESS_KEY")
+    remote._clients.begin()
+
+
+def show() -> None:
+    """Give them back."""
+    os.environ["AWS_SECRET_ACCESS_KEY"] = os.environ.pop("HIDDEN")
+    options._known.clear()
+    remote._clients.begin()

@@ -65,7 +65,8 @@ def repository(tmp_path: Path) -> Any:
     prefix = f"file://{tmp_path}/"
     config = icechunk.RepositoryConfig.default()
     config.set_virtual_chunk_container(icechunk.VirtualChunkContainer(prefix, store=icechunk.local_filesystem_store(str(tmp_path))))
-    return icechunk.Repository.create(icechunk.in_memory_storage(), config=config, authorize_virtual_chunk_access={prefix: None})
+    allowed = {prefix: getattr(icechunk.credentials, "LocalFileSystemAccess", None)}  # older ones want None
+    return icechunk.Repository.create(icechunk.in_memory_storage(), config=config, authorize_virtual_chunk_access=allowed)
 
 
 def read_back(repository: Any, group: str | None = None) -> xr.DataArray:

@@ -270,3 +270,12 @@ def test_a_copy_with_another_window_is_a_copy(tmp_path: Path) -> None:
 
     assert series.stacks[0].frames == 2
     assert len(series.notes) == 2
+
+
+def test_places_that_hold_more_planes_than_others_are_told(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0.0, 2.0, 4.0, 4.0, 6.0], SOPClassUID="1.2.840.10008.5.1.4.1.1.4")
+
+    stack = only_stack(tmp_path)
+
+    assert stack.dims["frame"] == 5
+    assert "unlike most places: 2 at z = 4" in stack.findings

@@ -240,3 +240,29 @@ def test_reasons_name_what_each_part_is(tmp_path: Path) -> None:
 
     assert [grid.attrs["split_by"] for grid in grids] == [["orientation: axial (1 0 0 0 1 0)"], ["orientation: coronal (1 0 0 0 0 -1)"]]
     assert arranged(tmp_path).notes == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "name"),
+    [
+        ("SOP class: 1.2.840.10008.5.1.4.1.1.2.2", "legacy_converted"),
+        ("SOP class: 1.2.840.10008.5.1.4.1.1.7", "capture"),
+        ("SOP class: 1.2.3", "stack_4"),
+        ("series number: 3", "series_3"),
+        ("pixel encoding: 512 x 320 int16 MONOCHROME2", "512x320"),
+        ("pixel encoding: 512 x 320 uint8 PALETTE COLOR", "512x320_palette_color"),
+        ("pixel encoding: 512 x 320 x 3 uint8 RGB", "512x320x3_rgb"),
+        ("orientation: oblique_coronal (1 0 0 0 0.7 -0.7)", "oblique_coronal"),
+        ("orientation: none", "stack_4"),
+        ("image kind: M_FFE\\M\\FFE", "magnitude"),
+        ("image kind: ADC", "adc"),
+        ("segments: liver, lesion", "liver_lesion"),
+        ("stack: 2", "stack_2"),
+        ("pixel spacing: 0.5 0.5", "stack_4"),
+    ],
+)
+def test_an_array_is_named_by_what_sets_it_apart(tmp_path: Path, reason: str, name: str) -> None:
+    make_planes(tmp_path, [0])
+    frames = catalog_of(tmp_path).frames
+
+    assert stack_name(Records(frames, np.arange(1), reasons=(reason,)), 4) == name

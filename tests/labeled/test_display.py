@@ -224,3 +224,33 @@ def test_nothing_is_computed_before_it_is_asked_for(ct: xr.DataArray) -> None:
 
     assert isinstance(out.data, da.Array)
     assert out.chunks == ((1, 1, 1, 1), (6,), (5,))
+
+
+@pytest.mark.parametrize("window", [(40, 400), (40.5, 333.3), (40, 400, "SIGMOID"), 1])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_lazy_modality_values_are_never_made_on_the_way_to_a_window(ct: xr.DataArray, window: object, dtype: str) -> None:
+    lazy = ct.chunk({"z": 2})
+    modality = to_modality(lazy)
+
+    out = to_display(modality, window, dtype=dtype)
+
+    assert not [name for name in out.data.dask.layers if name.startswith("rescale")]
+    assert np.array_equal(out.values, to_display(modality.compute(), window, dtype=dtype).values)
+    assert np.array_equal(to_display(modality[1:3], window, dtype=dtype).values, out.values[1:3])
+
+
+def test_a_modality_lut_and_a_window_are_one_table(ct: xr.DataArray) -> None:
+    table = LookupTable(0, np.arange(4096, dtype=np.uint16)[::-1] * 3, 16)
+    array = ct.drop_vars(["rescale_slope", "rescale_intercept"]).assign_attrs(modality_lut=table_to_attrs(table))
+
+    out = to_display(to_modality(array.chunk({"z": 1})), (6000, 9000))
+
+    assert not [name for name in out.data.dask.layers if name.startswith("apply_table")]
+    assert np.array_equal(out.values, to_display(to_modality(array), (6000, 9000)).values)
+
+
+def test_modality_values_that_were_changed_or_computed_are_what_is_shown(ct: xr.DataArray) -> None:
+    modality = to_modality(ct.chunk({"z": 2}))
+
+    assert np.array_equal(to_display(modality + 100, (40, 400)).values, to_display(modality.compute() + 100, (40, 400)).values)
+    assert np.array_equal(to_display(modality.persist(), (40, 400)).values, to_display(modality, (40, 400)).values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 from functools import partial
 
@@ -13,7 +14,7 @@ from dask.highlevelgraph import HighLevelGraph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xdicom.lazy.apply import apply
+from xdicom.lazy.apply import _steps, apply, step_behind
 from xdicom.transforms.display import Rendering, render
 from xdicom.transforms.modality import rescale
 from xdicom.transforms.palette import apply_palette
@@ -124,3 +125,26 @@ def test_promised_type_and_shape_are_kept() -> None:
 def test_a_parameter_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"does not belong to an array of shape \(3, 4, 5\)"):
         apply(SINGLE, decoded(3), np.ones(shape), 0.0, dtype=F4)
+
+
+def test_the_step_behind_an_array_is_known_as_long_as_it_is_that_array() -> None:
+    values = decoded(3)
+
+    out = apply(SINGLE, values, 2.0, 1.0, dtype=F4)
+
+    step = step_behind(out)
+    assert step is not None
+    assert (step.function, step.array, step.parameters) == (SINGLE, values, (2.0, 1.0))
+    assert step_behind(out[:2]) is None
+    assert step_behind(out.persist()) is None
+    assert step_behind(values) is None
+    assert step_behind(np.zeros(3)) is None
+
+
+def test_steps_are_forgotten_with_their_arrays() -> None:
+    before = len(_steps)
+
+    apply(SINGLE, decoded(3), 2.0, 1.0, dtype=F4)
+    gc.collect()
+
+    assert len(_steps) == before

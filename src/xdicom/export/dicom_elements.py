@@ -6,6 +6,7 @@ import io
 import math
 import struct
 from collections.abc import Container, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,7 @@ def _parse_with_pydicom(data: bytes) -> Elements:
     return {tag: RawValue(vr.split(" ")[0], value, "implicit" in vr) for tag, (vr, value) in found.values.items() if 0x0002 < tag >> 16 < 0x7FE0}
 
 
+@cache
 def tag_and_vr(keyword: str) -> tuple[int, str]:
     """Tag and VR of an element by its keyword (PS3.6 6).
 
@@ -195,9 +197,8 @@ def is_near(elements: Elements, keyword: str, value: Any, tolerance: float = 1e-
     tag, _ = tag_and_vr(keyword)
     if tag not in elements:
         return False
-    there = np.asarray(elements[tag].numbers(), float)
-    wanted = np.atleast_1d(np.asarray(value, float))
-    return there.shape == wanted.shape and bool(np.allclose(there, wanted, rtol=tolerance, atol=tolerance))
+    there, wanted = elements[tag].numbers(), np.atleast_1d(value).tolist()
+    return len(there) == len(wanted) and all(abs(a - b) <= tolerance * (1 + abs(b)) for a, b in zip(there, wanted, strict=True))
 
 
 def texts_of(elements: Elements, keyword: str) -> tuple[str, ...]:

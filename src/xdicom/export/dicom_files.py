@@ -108,6 +108,10 @@ def write_dicom(
     plan = make_plan(array, choices)
     folder = Path(target)
     names = [f"{number:05d}.dcm" for number in range(1, plan.instances + 1)]
+    sources = {os.path.realpath(place.url.removeprefix("file://")) for place in plan.places or () if place is not None}
+    own = [name for name in names if os.path.realpath(folder / name) in sources]
+    if own:
+        raise SourceError(f"{folder / own[0]} is one of the files that the array is read from: write to another folder")
     there = [] if overwrite else [name for name in names if (folder / name).exists()]
     if there:
         raise SourceError(f"{folder} holds {there[0]}{f' and {len(there) - 1} others of these names' if there[1:] else ''}: overwrite=True replaces them")
@@ -120,8 +124,11 @@ def write_dicom(
 
 
 def whole_planes(array: xr.DataArray) -> xr.DataArray:
-    """`array` in dask blocks that hold whole planes; one plane a block where it was in memory."""
+    """`array` with its labels in memory, and in dask blocks that hold whole planes; one plane a block where it was in memory."""
+    coords = {name: coordinate.variable.compute() for name, coordinate in array.coords.items() if coordinate.variable.chunks is not None}
+    array = array.assign_coords(coords) if coords else array
     inner: dict[Any, int] = {dim: -1 for dim in ("y", "x", "sample") if dim in array.dims}
-    if array.chunks is None:
+    values = array.variable
+    if values.chunks is None:
         return array.chunk({dim: 1 for dim in array.dims} | inner)
-    return array.chunk(inner) if any(len(array.chunksizes[dim]) > 1 for dim in inner) else array
+    return array.chunk(inner) if any(len(values.chunksizes[dim]) > 1 for dim in inner) else array

@@ -13,7 +13,7 @@ import xarray as xr
 from xdicom.errors import UnsupportedEncodingError
 from xdicom.export.dicom_elements import Elements, texts_of
 from xdicom.export.dicom_pixels import WORD, Form, Ranges, Rescale, choose_rescale, measure, ranges_of, with_sign
-from xdicom.export.dicom_planes import frame_sizes
+from xdicom.export.dicom_planes import frame_sizes, label_of
 from xdicom.headers.dictionary import TAGS
 from xdicom.labeled.parameters import DISPLAY, RGB, STORED, SUV
 from xdicom.lazy.blocks import Place as BlockPlace
@@ -51,6 +51,8 @@ class ChosenForm:
     """Type, bits and transfer syntax."""
     rescale: Rescale | None = None
     """Slope and intercept that are written; None where the header's stay."""
+    applies_rescale: bool = False
+    """Whether values are stored through it; stored values are as they are."""
     is_rescaled: bool = False
     """Whether stored values are others than those of the source."""
     elements: Mapping[str, Any] = field(default_factory=dict)
@@ -111,7 +113,7 @@ def _stored(
         if source is not None and source.pixel_keyword != PIXEL_DATA:
             keyword = FLOAT_PIXEL_DATA if dtype.itemsize == 4 else DOUBLE_FLOAT_PIXEL_DATA
             encoding = _encoding(array, syntax, dtype, 8 * dtype.itemsize, photometric, keyword)
-            return ChosenForm(Form(encoding, choices.loss))
+            return ChosenForm(Form(encoding, choices.loss), _labeled_rescale(array, len(rows)))
         if "stored_dtype" not in array.attrs:
             raise ValueError(
                 f"stored_values are {dtype}, and stored values are integers: array.round().astype('int16') if that is what they mean, "
@@ -127,7 +129,17 @@ def _stored(
     bits = choices.bits_stored or _bits_stored(array, dtype)
     if not 1 <= bits <= 8 * dtype.itemsize:
         raise ValueError(f"bits_stored is {bits}, and the values are {dtype}")
-    return ChosenForm(Form(_encoding(array, syntax, dtype, bits, photometric), choices.loss, nan_value))
+    form = Form(_encoding(array, syntax, dtype, bits, photometric), choices.loss, nan_value)
+    return ChosenForm(form, _labeled_rescale(array, len(rows)))
+
+
+def _labeled_rescale(array: xr.DataArray, count: int) -> Rescale | None:
+    """Slope and intercept that the labels state for stored values."""
+    slope = label_of(array, "dose_grid_scaling" if "dose_grid_scaling" in array.coords else "rescale_slope")
+    intercept = label_of(array, "rescale_intercept")
+    if slope is None:
+        return None
+    return Rescale(slope.astype(np.float64), np.zeros(count) if intercept is None else intercept.astype(np.float64))
 
 
 def _bits_stored(array: xr.DataArray, dtype: np.dtype[Any]) -> int:
@@ -204,7 +216,8 @@ def _modality(
         elements["PixelPaddingValue"] = nan_value
     writes = sop_class in CT | PET or TAGS["RescaleSlope"] in header or not (np.all(rescale.slope == 1) and np.all(rescale.intercept == 0))
     form = Form(encoding, choices.loss, nan_value)
-    return ChosenForm(form, rescale if writes or sop_class == DOSE else None, not is_source, elements)
+    is_stated = writes or sop_class == DOSE
+    return ChosenForm(form, rescale if is_stated else None, is_stated, not is_source, elements)
 
 
 def measure_all(array: xr.DataArray, source: Rescale | None) -> Ranges:

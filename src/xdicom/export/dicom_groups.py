@@ -156,7 +156,7 @@ def _set_labels(groups: Groups, plan: Plan) -> None:
             known = np.isfinite(center) & np.isfinite(width)
             if known.any():
                 groups.settle(i, "FrameVOILUTSequence", {"WindowCenter": center[known], "WindowWidth": width[known]})
-        if plan.rescale is not None:
+        if plan.rescale is not None and np.isfinite(plan.rescale.slope[i]):
             groups.settle(
                 i, "PixelValueTransformationSequence", {"RescaleIntercept": plan.rescale.intercept[i], "RescaleSlope": plan.rescale.slope[i]}, 1e-14
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -112,6 +113,8 @@ class Plan:
     """Slope and intercept of each plane that are written; None where the header's stay."""
     sources: tuple[tuple[str, str] | None, ...]
     """SOP Class and Instance UID of the instance that each plane was made of."""
+    applies_rescale: bool = False
+    """Whether values are stored through `rescale`; stored values are as they are."""
     is_derived: bool = True
     """Whether instances get a new identity and are marked as derived."""
     is_rescaled: bool = False
@@ -257,13 +260,14 @@ def _set_values(elements: Elements, plan: Plan, i: int, limits: tuple[int, int] 
             wanted = wanted[np.isfinite(wanted)]
             if len(wanted) and not is_near(elements, keyword, wanted):
                 set_element(elements, keyword, wanted)
-    if plan.rescale is not None:
-        slope, intercept = float(plan.rescale.slope[i]), float(plan.rescale.intercept[i])
-        if TAGS["DoseGridScaling"] in plan.shared:
-            set_element(elements, "RescaleSlope", None)
-        else:
-            settle(elements, "RescaleSlope", slope, 1e-14)
-            settle(elements, "RescaleIntercept", intercept, 1e-14)
+    if plan.rescale is not None and math.isfinite(slope := float(plan.rescale.slope[i])):
+        intercept = float(plan.rescale.intercept[i])
+        stated = {"RescaleSlope": (slope, 1.0), "RescaleIntercept": (intercept, 0.0)}
+        if TAGS["DoseGridScaling"] in elements or TAGS["DoseGridScaling"] in plan.shared:
+            stated = {"DoseGridScaling": (slope, 0.0)}
+        for keyword, (number, default) in stated.items():
+            if plan.applies_rescale or TAGS[keyword] in elements or number != default:
+                settle(elements, keyword, number, 1e-14)
     vr = "SS" if encoding.is_signed else "US"
     for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
         tag = TAGS[keyword]

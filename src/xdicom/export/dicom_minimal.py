@@ -59,7 +59,7 @@ _FROM_ATTRS = {
     "lossy_image_compression_method": "LossyImageCompressionMethod", "burned_in_annotation": "BurnedInAnnotation",
     "pet_units": "Units", "series_type": "SeriesType", "counts_source": "CountsSource", "decay_correction": "DecayCorrection", "suv_type": "SUVType",
     "patient_weight": "PatientWeight", "patient_size": "PatientSize", "patient_sex": "PatientSex", "imager_pixel_spacing": "ImagerPixelSpacing",
-    "pixel_spacing": "PixelSpacing",
+    "pixel_spacing": "PixelSpacing", "number_of_temporal_positions": "NumberOfTemporalPositions",
 }  # fmt: skip
 _OF_PLANES = {"ActualFrameDuration": "actual_frame_duration", "FrameReferenceTime": "frame_reference_time", "ImageIndex": "image_index"}
 

@@ -139,7 +139,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     is_multiframe = name not in PICTURES and not labels_only and _is_multiframe(header)
     if name in PICTURES:
         header, sop_class = secondary_header(header), SECONDARY_CAPTURE
-        origin = Origin(origin.frames, origin.rows, None, header)
+        origin = replace(origin, header=header)
     chosen = choose_form(array, origin.frames, origin.rows, header, sop_class, choices)
     uids = new_uids(count, choices.uid_seed)
     series_uid, study_uid = uids.pop(), _first_text(header, "StudyInstanceUID") or str(array.attrs.get("study_instance_uid") or uids.pop())
@@ -154,7 +154,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     _describe(shared, header, chosen.elements, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=keeps)
     wanted, dropped = wanted_elements(choices.attributes)
     kinds = texts_of(header, "ImageType")
-    has_own = origin.places is not None and not is_multiframe
+    has_own = origin.places is not None and not is_multiframe and name not in PICTURES
     loses = ENCODERS.get(chosen.form.encoding.transfer_syntax_uid)
     plan = Plan(
         rows=np.arange(count),
@@ -172,6 +172,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         labels=plane_labels(array, planes, has_own=has_own and not any(place is None for place in origin.places or ())),
         windows=None if name in PICTURES else window_labels(array, count),
         rescale=chosen.rescale,
+        applies_rescale=chosen.applies_rescale,
         sources=_sources(array, origin, header, count),
         is_derived=not keeps,
         is_rescaled=chosen.is_rescaled,
@@ -181,7 +182,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         options=public_options([place.url for place in origin.places or () if place is not None]),
     )
     refs = origin.frames.refs().take(origin.rows) if keeps and origin.frames is not None else None
-    single = SeriesPlan(plan, len(frame_sizes(array)), series_uid, None, refs)
+    single = SeriesPlan(plan, len(frame_sizes(array)), series_uid, None, refs, places=origin.places)
     if not is_multiframe:
         return single
     sizes = frame_sizes(array)
@@ -190,7 +191,6 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         single,
         frames_of=_instances(array, count),
         source_frames=_source_frames(array, plan),
-        places=origin.places,
         steps={str(name): steps[axis] for axis, name in enumerate(sizes)},
         seconds=_seconds(array),
     )

@@ -103,7 +103,7 @@ def write_block(
 
 def stored_plane(plane: np.ndarray, plan: Plan, i: int) -> tuple[np.ndarray, float]:
     """Stored values of plane `i`, and the error that storing them made."""
-    rescale = None if plan.rescale is None else (float(plan.rescale.slope[i]), float(plan.rescale.intercept[i]))
+    rescale = None if plan.rescale is None or not plan.applies_rescale else (float(plan.rescale.slope[i]), float(plan.rescale.intercept[i]))
     return to_stored(plane, plan.form, rescale, f"plane {int(plan.rows[i]) + 1}")
 
 

@@ -202,6 +202,8 @@ def _what_is_missing(records: Records, place: np.ndarray, candidates: list[Candi
             if candidate.values is not None:
                 attrs["missing_values"] = [np.asarray(candidate.values)[cell % steps].item() for cell in empty[:MOST_MISSING]]
             return attrs
+    usual = int(np.bincount(counts).argmax())
+    attrs["odd_places"] = [[int(each), int(counts[each])] for each in np.flatnonzero(counts != usual)[:MOST_MISSING]]
     return attrs
 
 

@@ -37,6 +37,10 @@ def _reasons(grid: FrameGrid) -> Iterator[str]:
         missing = _missing_cells(grid)
         if missing:
             yield f"missing: {_listed(missing)}"
+        odd = grid.attrs.get("odd_places")
+        if isinstance(odd, list) and odd and grid.origins is not None and grid.plane is not None:
+            z = grid.origins @ grid.plane.normal
+            yield f"unlike most places: {_listed([f'{count} at z = {z[place]:.6g}' for place, count in odd])}"
     empty = int((grid.rows < 0).sum())
     if empty:
         yield f"{empty} cells of the grid have no frame"

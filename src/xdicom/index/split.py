@@ -221,7 +221,7 @@ _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 
 def stack_name(records: Records, number: int) -> str:
     """Readable name of a stack by what sets it apart, such as `axial`, `phase` or `enhanced_coronal`; else its number."""
-    words = [_word(*reason.split(": ", 1)) for reason in records.reasons]
+    words = [_word(key, text) for key, _, text in (reason.partition(": ") for reason in records.reasons)]
     return "_".join(word for word in words if word) or f"stack_{number}"
 
 
@@ -231,15 +231,15 @@ def _word(key: str, text: str) -> str:
         _, form = FORMS.get(text, ("", ""))
         return form.replace(" ", "_") or ("capture" if text.startswith(_CAPTURES) else "")
     if key == "orientation":
-        return text.split(" ")[0] if text != "none" else ""
+        return text.partition(" ")[0] if text != "none" else ""
     if key == "pixel encoding":
-        shape, _, photometric = text.rsplit(" ", 2)
+        shape, photometric = re.sub(r"(\d) [a-z]\w+ ", r"\1|", text).split("|")
         return shape.replace(" ", "") + ("" if photometric.startswith("MONOCHROME") else f"_{_plain(photometric)}")
     if key == "image kind":
         return next((_PARTS[token] for token in text.split("\\") if token in _PARTS), None) or _plain(text)
     if key == "segments":
         return _plain(text)
-    return f"{key.split(' ')[0]}_{_plain(text)}" if key in ("series number", "stack") else ""
+    return f"{key.partition(' ')[0]}_{_plain(text)}" if key in ("series number", "stack") else ""
 
 
 def _plain(text: str) -> str:

@@ -53,6 +53,9 @@ LABELS: tuple[Label, ...] = (
     Label("flip_angle", "flip_angle", "deg"),
     Label("low_rr_value", "low_rr_value", "ms"),
     Label("high_rr_value", "high_rr_value", "ms"),
+    Label("diffusion_directionality", "diffusion_directionality"),
+    Label("diffusion_axis", "philips_diffusion_direction"),
+    Label("b_value_actual", "uih_diffusion_b_value_actual", "s/mm2"),
     Label("velocity_encoding_direction", "velocity_encoding_direction", "", ("_x", "_y", "_z")),
     Label("label_type", "philips_label_type"),
     Label("number_of_averages", "number_of_averages"),
@@ -154,17 +157,13 @@ def number_values(column: Column, codes: np.ndarray, part: int = 0) -> np.ndarra
 
 
 def _frame_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, Coordinate]:
-    """Number of each frame in its instance, where instances hold several."""
+    """Number of each frame in its instance, where it is not 1 for all of them."""
     cells = grid.rows.reshape(-1)
     numbers = np.where(cells >= 0, grid.frames.frame_number[np.maximum(cells, 0)], 0)
-    if grid.rows.ndim == 0 or (numbers[cells >= 0] == 1).all():
+    if (numbers[cells >= 0] == 1).all():
         return {}
     places, values = place_values(numbers.reshape(grid.rows.shape), dims)
-    return (
-        {"frame_number": (places, values.astype(np.int64), {"long_name": "number of the frame in its instance, 0 where there is none"})}
-        if places
-        else {}
-    )
+    return {"frame_number": (places, values.astype(np.int64), {"long_name": "number of the frame in its instance, 0 where there is none"})}
 
 
 _CLOCKS = (

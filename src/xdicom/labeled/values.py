@@ -160,11 +160,12 @@ def _through_tables(
         raise ValueError(f"{result} does not hold the entries of this Modality LUT exactly: {natural} does")
     if len(tables) == 1 or isinstance(which, float):
         chosen = tables[int(which)] if isinstance(which, float) else tables[0]
-        return apply(partial(_apply_table, table=chosen, dtype=result), array.data, dtype=result), result
+        return apply(partial(apply_table, table=chosen, dtype=result), array.data, dtype=result), result
     return apply(partial(apply_tables, tables=tables, dtype=result), array.data, which, dtype=result), result
 
 
-def _apply_table(values: np.ndarray, *, table: LookupTable, dtype: np.dtype[np.generic]) -> np.ndarray:
+def apply_table(values: np.ndarray, *, table: LookupTable, dtype: np.dtype[np.generic]) -> np.ndarray:
+    """Entries of `table` for `values`, in a type that holds them."""
     out = table.apply(values)
     return out if out.dtype == dtype else out.astype(dtype)
 

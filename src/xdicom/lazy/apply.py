@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import dask.array as da
 import numpy as np
@@ -71,7 +73,34 @@ def apply(
         chunks=(*array.chunks, *((n,) for n in new)),
         new_axis=[array.ndim] if new else None,
     )
+    key = id(out)
+    _steps[key] = weakref.ref(out, lambda _: _steps.pop(key, None)), Step(function, array, parameters)
     return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """How `apply` made a lazy array."""
+
+    function: Callable[..., np.ndarray]
+    """What was applied."""
+    array: da.Array
+    """What it was applied to."""
+    parameters: tuple[Parameter, ...]
+    """And with which parameters."""
+
+
+_steps: dict[int, tuple[weakref.ref[da.Array], Step]] = {}
+"""The step behind each array that is still there, by its `id`."""
+
+
+def step_behind(array: np.ndarray | da.Array) -> Step | None:
+    """How `array` was made, if it is the very array that `apply` gave: the next step may then begin before that one.
+
+    A part of the array, or the array computed or persisted, is another array, with no step behind it.
+    """
+    made, step = _steps.get(id(array), (None, None))
+    return step if made is not None and made() is array else None
 
 
 def _check_fits(parameter: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import dask.config
 import numpy as np
 from dask.array.core import normalize_chunks
+from dask.utils import parse_bytes
 
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.lazy.cells import Array, from_cells
@@ -22,6 +24,10 @@ from xdicom.sources.ranges import read_into, read_many, read_many_into, read_ran
 
 ChunkSpec = Mapping[str, int | str | tuple[int, ...]] | int | str | None
 """What a person may say of chunks: frames per task by dimension, for all of them, `"auto"`, or None for one a task."""
+
+AUTO_CHUNK_BYTES = 32 << 20
+"""Decoded bytes of one task with `"auto"`, where dask's `array.chunk-size` is not less: one request for remote storage moves as much
+in a fraction of a second, and beside it what a task costs the scheduler (about 1 ms) is nothing [bytes]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +58,8 @@ def frames_to_dask(grid: FrameGrid, chunks: ChunkSpec = None) -> Array:
     grid
         Frames in their places.
     chunks
-        Frames in one task: by dimension, one number for all dimensions across frames, or `"auto"` (tasks of about
-        dask's `array.chunk-size`). Without it one frame a task; planes that are tiles of one frame stay together.
+        Frames in one task: by dimension, one number for all dimensions across frames, or `"auto"` (tasks of up to
+        32 MiB, or dask's `array.chunk-size` where that is less). Without it one frame a task; planes that are tiles of one frame stay together.
 
     Returns
     -------
@@ -229,6 +235,22 @@ def _decode(data: bytes, refs: FrameRefs, i: int) -> np.ndarray:
         raise UnsupportedEncodingError(f"{error} (in {url})") from error
 
 
+def decode_frames(refs: FrameRefs) -> Iterator[tuple[int, np.ndarray]]:
+    """Number and stored values of each frame of `refs`, all read at once and decoded one after the other.
+
+    Raises
+    ------
+    PixelDataError
+        If a frame is truncated or damaged.
+    SourceError
+        If storage does not answer, or a source changed since it was scanned.
+    """
+    _check_lengths(refs)
+    urls, stamps = [refs.urls[source] for source in refs.source], [refs.stamps[source] for source in refs.source]
+    for i, data in enumerate(read_many(urls, refs.offset, refs.length, stamps)):
+        yield i, _decode(data, refs, i)
+
+
 def _read_into_places(refs: FrameRefs, out: np.ndarray, target: np.ndarray) -> None:
     """Read every frame of `refs` into its row of `out`."""
     in_place = np.array([reads_in_place(encoding) for encoding in refs.encodings], bool)[refs.encoding]
@@ -283,18 +305,22 @@ def _chunk_lengths(grid: FrameGrid, chunks: ChunkSpec) -> tuple[tuple[int, ...],
     else:
         raise ValueError(f"chunks must be a mapping from dimension to frames, a number, 'auto' or None, not {type(chunks).__name__}")
     if "auto" in wanted:
-        whole = normalize_chunks((*wanted, *grid.frame_shape), shape=grid.shape, dtype=grid.encoding.dtype)
+        limit = min(AUTO_CHUNK_BYTES, parse_bytes(dask.config.get("array.chunk-size")))
+        whole = normalize_chunks((*wanted, *grid.frame_shape), shape=grid.shape, limit=limit, dtype=grid.encoding.dtype)
         return tuple(tuple(map(int, sizes)) for sizes in whole[: len(names)])
     return tuple(tuple(map(int, sizes)) for sizes in normalize_chunks(tuple(wanted), shape=shape))
 
 
 def _fingerprint(grid: FrameGrid) -> str:
     """What tells the array of `grid` from any other: sources, places and encodings, no credentials."""
-    refs = grid.frames.refs()
+    tiles = () if grid.tiles is None else (grid.tiles.tile, np.array([grid.tiles.rows, grid.tiles.columns]))
+    return fingerprint_refs(grid.frames.refs(), grid.rows, *tiles)
+
+
+def fingerprint_refs(refs: FrameRefs, *arrays: np.ndarray) -> str:
+    """What tells frames (in the places that `arrays` say) from any other: sources and encodings, no credentials."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update("\n".join((*refs.urls, "", *refs.stamps, *map(repr, refs.encodings))).encode("utf-8", "surrogatepass"))
-    for array in (refs.source, refs.encoding, refs.offset, refs.length, refs.frame_number, grid.rows):
+    for array in (refs.source, refs.encoding, refs.offset, refs.length, refs.frame_number, *arrays):
         digest.update(np.ascontiguousarray(array).tobytes())
-    if grid.tiles is not None:
-        digest.update(np.ascontiguousarray(grid.tiles.tile).tobytes() + repr((grid.tiles.rows, grid.tiles.columns)).encode())
     return digest.hexdigest()

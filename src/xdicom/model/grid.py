@@ -123,3 +123,51 @@ class FrameGrid:
             return column.take(cells)
         codes = np.where(cells >= 0, column.codes[np.maximum(cells, 0)], -1)
         return Column(column.kind, column.values, codes.astype(column.codes.dtype))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileGrid:
+    """Frames that are tiles of one large image (a level of a whole slide), each in its place (PS3.3 C.7.6.17.3, C.8.12.4)."""
+
+    name: str
+    """Readable name: `level_0`, `label`, …"""
+    axes: tuple[Axis, ...]
+    """Dimensions across images: optical paths and focal planes, where there are several."""
+    rows: np.ndarray
+    """Row of `frames` for each tile, or MISSING; int64, one dimension for each axis, then tile rows and tile columns."""
+    frames: FrameTable
+    """The frames and what their headers say."""
+    matrix: tuple[int, int]
+    """Rows and columns of the whole image [pixels]; tiles at its edges reach beyond it."""
+    plane: Plane | None = None
+    """Directions of rows and columns in the slide's coordinates, and pixel spacing."""
+    origin: np.ndarray | None = None
+    """Centre of the first pixel in the slide's coordinates [mm]; shape `(3,)`."""
+    attrs: Mapping[str, object] = field(default_factory=dict)
+    """What the arrangement found: missing tiles, level, kind of image."""
+
+    @property
+    def encoding(self) -> PixelEncoding:
+        """Encoding of the first frame: all have its dtype and shape."""
+        first: PixelEncoding = self.frames.instances.encodings[self.frames.instances.encoding[self.frames.instance[0]]]
+        return first
+
+    @property
+    def tile_shape(self) -> tuple[int, int]:
+        """Rows and columns of a tile [pixels]."""
+        return self.encoding.rows, self.encoding.columns
+
+    @property
+    def samples(self) -> tuple[int, ...]:
+        """`(samples,)` for colour, else empty."""
+        return self.encoding.frame_shape[2:]
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of all dimensions."""
+        return (*(axis.name for axis in self.axes), "y", "x", *(("sample",) if self.samples else ()))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return (*self.rows.shape[:-2], *self.matrix, *self.samples)

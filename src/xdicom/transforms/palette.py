@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from xdicom.transforms.lookup import LookupTable, all_values, is_small_integer, native
-from xdicom.transforms.pieces import Scratch, pieces
+from xdicom.transforms.pieces import PIECE_ELEMENTS, Scratch, pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +95,27 @@ def apply_palette(values: np.ndarray, palette: Palette, *, dtype: np.dtype[np.ge
         Shape of `values` and a last axis of 3, or 4 with alpha; C-contiguous.
     """
     wanted = palette.dtype if dtype is None else np.dtype(dtype)
-    is_small = is_small_integer(values.dtype)
-    words = _words(palette, wanted, native(values.dtype) if is_small else None)
-    if is_small:
-        values = np.asarray(values, native(values.dtype)).view(np.dtype(f"u{values.dtype.itemsize}"))
-    out = np.empty((*values.shape, len(palette.tables)), wanted)
+    samples = len(palette.tables)
+    kind = native(values.dtype) if is_small_integer(values.dtype) else None
+    words = _words(palette, wanted, kind)
+    out = np.empty((*values.shape, samples), wanted)
+    pixels = out.reshape(-1, samples)
+    pairs = _pairs(palette, wanted, kind) if kind is not None and kind.itemsize == 1 and samples == 3 else None
     scratch = Scratch(words.dtype)
+    pair_scratch = None if pairs is None else Scratch(pairs.dtype)
+    start = 0
     for index in pieces(values.shape):
-        piece = values[index] if is_small else palette.red.positions(values[index])
-        gathered = scratch.empty(piece.shape)
-        np.take(words, piece, out=gathered, mode="wrap")
-        _store(out[index], gathered)
+        piece = np.ascontiguousarray(values[index], kind).reshape(-1)
+        positions = palette.red.positions(piece) if kind is None else piece.view(f"u{kind.itemsize}")
+        first, stop = start, start + len(piece)
+        if pairs is not None and pair_scratch is not None:
+            two = positions[: len(piece) // 2 * 2].view(np.uint16)
+            _store(pixels, first, np.take(pairs, two, out=pair_scratch.empty(two.shape), mode="wrap"), 2)
+            first += 2 * len(two)
+            positions = positions[2 * len(two) :]
+        if first < stop:
+            _store(pixels, first, np.take(words, positions, out=scratch.empty(positions.shape), mode="wrap"), 1)
+        start = stop
     return out
 
 
@@ -115,29 +125,62 @@ def _words(palette: Palette, dtype: np.dtype[np.generic], values: np.dtype[np.ge
 
     One for each value of the small integer type `values`, or without it one for each entry of the palette.
     """
-    colors = palette.colors(dtype)
-    if values is not None:
-        colors = colors[palette.red.positions(all_values(values))]
-    packed = np.zeros((len(colors), 4), dtype)
-    packed[:, : colors.shape[1]] = colors
+    packed = _packed(palette, dtype, values)
     words: np.ndarray = packed.view(np.dtype(f"u{4 * dtype.itemsize}"))[:, 0]
     words.setflags(write=False)
     return words
 
 
-def _store(pixels: np.ndarray, words: np.ndarray) -> None:
-    """Write `words` of 4 samples each into `pixels`, C-contiguous, of 3 or 4 samples."""
+@lru_cache(maxsize=8)
+def _pairs(palette: Palette, dtype: np.dtype[np.generic], values: np.dtype[np.generic]) -> np.ndarray:
+    """Colours of every two neighbours of the 8-bit type `values`, in words of 8 samples: two pixels are one gather."""
+    colors = _packed(palette, dtype, values)[:, :3]
+    both = np.arange(65536, dtype=np.uint16).view(np.uint8).reshape(-1, 2)  # as they lie in memory
+    packed = np.zeros((65536, 8), dtype)
+    packed[:, 0:3], packed[:, 3:6] = colors[both[:, 0]], colors[both[:, 1]]
+    words: np.ndarray = packed.view("u8" if dtype.itemsize == 1 else "c16")[:, 0]
+    words.setflags(write=False)
+    return words
+
+
+def _packed(palette: Palette, dtype: np.dtype[np.generic], values: np.dtype[np.generic] | None) -> np.ndarray:
+    colors = palette.colors(dtype)
+    if values is not None:
+        colors = colors[palette.red.positions(all_values(values))]
+    packed = np.zeros((len(colors), 4), dtype)
+    packed[:, : colors.shape[1]] = colors
+    return packed
+
+
+def _store(pixels: np.ndarray, first: int, words: np.ndarray, each: int) -> None:
+    """Write `words`, of `each` pixels and maybe a spare sample or two, into `pixels` from number `first` on.
+
+    `pixels` are C-contiguous, of 3 or 4 samples, and written in ascending order, piece by piece.
+    """
     samples, itemsize = pixels.shape[-1], pixels.dtype.itemsize
     found = words.reshape(-1, 1).view(pixels.dtype)
-    flat = pixels.reshape(-1, samples)
-    if samples == 4:
-        flat[...] = found
+    used = each * samples
+    if found.shape[-1] == used:
+        pixels[first : first + each * len(words)] = found.reshape(-1, samples)
         return
-    # words are written 3 samples apart: the fourth of each falls on the red of the next pixel, so red is written again
-    spread: np.ndarray = np.ndarray((words.size - 1,), words.dtype, buffer=flat, strides=(3 * itemsize,))
-    spread[...] = words.reshape(-1)[:-1]
-    flat[:, 0] = found[:, 0]
-    flat[-1] = found[-1, :3]
+    # Words are written so that the spare samples of each fall on the next pixel, which is written after it.
+    count = len(words) - (first + each * len(words) == len(pixels))
+    spread: np.ndarray = np.ndarray((count,), words.dtype, pixels, first * samples * itemsize, (used * itemsize,))
+    spread[...] = words[:count]
+    if count < len(words):
+        pixels[-each:] = found[-1, :used].reshape(each, samples)
+    if not _writes_in_order():
+        pixels[first : first + each * len(words)] = found[:, :used].reshape(-1, samples)
+
+
+@lru_cache(maxsize=1)
+def _writes_in_order() -> bool:
+    """Whether this numpy writes places that overlap one after the other: it always did, and does not promise it."""
+    words = np.arange(1, PIECE_ELEMENTS + 1, dtype=np.uint32)
+    memory = np.zeros(3 * len(words) + 1, np.uint8)
+    spread: np.ndarray = np.ndarray((len(words),), words.dtype, memory, 0, (3,))
+    spread[...] = words
+    return np.array_equal(memory[:-1].reshape(-1, 3), words.reshape(-1, 1).view(np.uint8)[:, :3])
 
 
 def apply_supplemental(values: np.ndarray, gray: np.ndarray, palette: Palette, *, dtype: np.dtype[np.generic]) -> np.ndarray:

@@ -1,0 +1,126 @@
+"""Series of the collection against two other tools: what differs is listed here, and explained in docs/explanation/arrangement.md."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xdicom.api import open_study
+
+pytestmark = pytest.mark.corpus
+
+SEVERAL_ARRAYS = {
+    "dicomdir_fileset_tiny", "mr_localizer_3plane_ge", "mr_localizer_siemens_nested", "mr_multiecho_philips_dual", "one_image_many_ts_a",
+    "philips_casl_classic_and_enhanced",
+}  # fmt: skip
+"""Series that hold what is no single volume."""
+TILES = {
+    "dwi_uih_grid": 20, "mosaic_siemens_ep2d": 36, "mosaic_siemens_jpeglossless": 36, "mosaic_siemens_nih": 5, "mr_12bit_unsigned": 35,
+    "one_image_many_ts_a": 35,
+}  # fmt: skip
+"""Planes in one frame of mosaics and grids."""
+DESCENDING = {"ct_not_a_volume", "enhanced_siemens_xa30_epi_sag"}
+"""Stacks that SimpleITK has the other way round."""
+PLACE_BY_PLACE = {"dwi_philips_4b", "fmri_philips_magdeburg", "philips_enhanced_fmri"}
+"""Stacks in which SimpleITK has all planes of a place behind each other."""
+RESAMPLED = {
+    "ct_slice_increment_ge", "ct_tilt_philips_subset", "ct_tilt_siemens_sheared", "dicomdir_fileset_tiny", "mr_multiecho_siemens_sparse",
+}  # fmt: skip
+"""Series of which dcm2niix makes one more image, by interpolation."""
+
+
+@cache
+def arrays_of(folder: Path) -> tuple[xr.DataArray, ...]:
+    return tuple(node["stored_values"] for node in open_study(folder).subtree if "stored_values" in node.data_vars)
+
+
+def rows_of(corpus: Path, name: str) -> list[dict[str, str]]:
+    with (corpus / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def planes_of(array: xr.DataArray) -> np.ndarray:
+    """The planes in one row, the fastest axis last."""
+    inner = 3 if "sample" in array.dims else 2
+    return array.values.reshape(-1, *array.shape[array.ndim - inner :])
+
+
+def digest(values: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+
+
+def test_planes_and_their_order_are_those_of_simpleitk(corpus: Path) -> None:
+    compared = Counter[str]()
+    for row in rows_of(corpus, "REFERENCE_SERIES.csv"):
+        name = row["series"]
+        found = [array for array in arrays_of(corpus / "series" / name) if array.attrs["series_instance_uid"] == row["series_uid"]]
+        known = {row["itk_sha256"], row["raw_stack_sha256"]}
+        if len(found) > 1 or (name == "mr_localizer_siemens_nested"):
+            assert name in SEVERAL_ARRAYS
+            compared["several"] += 1
+            continue
+        (array,) = found
+        planes = planes_of(array)
+        if name in TILES:
+            columns, rows = map(int, row["size_xyz"].split()[:2])
+            assert array.sizes["z"] == TILES[name]
+            assert rows % array.sizes["y"] == columns % array.sizes["x"] == 0
+            compared["tiles"] += 1
+            continue
+        if name in PLACE_BY_PLACE:
+            planes = planes_of(array.transpose("z", ...))
+        if name in DESCENDING:
+            planes = planes[::-1]
+
+        assert digest(planes) in known, name
+        compared["equal"] += 1
+    assert compared == {"equal": 44, "tiles": 5, "several": 10}
+
+
+def test_geometry_is_that_of_simpleitk(corpus: Path) -> None:
+    compared = 0
+    for row in rows_of(corpus, "REFERENCE_SERIES.csv"):
+        name = row["series"]
+        found = [array for array in arrays_of(corpus / "series" / name) if array.attrs["series_instance_uid"] == row["series_uid"]]
+        if len(found) > 1 or name in TILES or name in SEVERAL_ARRAYS or row["plain_volume"] != "yes":
+            continue
+        affine = found[0].attrs.get("affine")
+        size, spacing = (np.array(row[key].split(), float) for key in ("size_xyz", "spacing"))
+        if affine is None or size[2] < 2:
+            continue
+        matrix, direction = np.array(affine), np.array(row["direction"].split(), float).reshape(3, 3)
+
+        np.testing.assert_allclose(matrix[:3, 3], np.array(row["origin"].split(), float), atol=1e-3, err_msg=name)
+        np.testing.assert_allclose(matrix[:3, :2], direction[:, :2] * spacing[:2], atol=1e-4, err_msg=name)
+        # SimpleITK knows no shear: it has the step along the normal, or the length of the sheared one.
+        steps = {round(float(np.linalg.norm(matrix[:3, 2])), 3), round(float(matrix[:3, 2] @ direction[:, 2]), 3)}
+        assert round(float(spacing[2]), 3) in steps, name
+        compared += 1
+    assert compared == 16
+
+
+def test_volumes_are_those_of_dcm2niix(corpus: Path) -> None:
+    theirs: dict[str, list[list[int]]] = {}
+    for row in rows_of(corpus, "REFERENCE_DCM2NIIX.csv"):
+        theirs.setdefault(row["series"], []).append([int(size) for size in row["shape_xyzt"].split()])
+    differ = set()
+    for name, shapes in theirs.items():
+        ours = Counter(voxels for array in arrays_of(corpus / "series" / name) for voxels in volumes(array))
+        if Counter(int(np.prod(shape[:3])) for shape in shapes for _ in range(shape[3] if len(shape) > 3 else 1)) != ours:
+            differ.add(name)
+
+    assert differ == RESAMPLED
+
+
+def volumes(array: xr.DataArray) -> list[int]:
+    """Voxels of each volume of an array."""
+    place = {"z", "y", "x"} & set(array.dims)
+    one = int(np.prod([array.sizes[dim] for dim in place]))
+    return [one] * int(np.prod([size for dim, size in array.sizes.items() if dim not in {*place, "sample"}]))

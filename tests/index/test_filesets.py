@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import shutil
+import warnings
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
-from pydicom.fileset import FileSet
 
 import xdicom
 from builders import make_ct, make_file
 from servers import RangeServer
-from xdicom.headers.directory import parse_directory
+from xdicom.headers.directory import MEDIA_STORAGE_DIRECTORY, parse_directory
 from xdicom.index.filesets import locate_instances
+
+
+def write_directory(path: Path, identifiers: list[list[str]], **elements: int) -> None:
+    """Write a DICOMDIR that names files, behind a record that names none."""
+    patient = {"DirectoryRecordType": "PATIENT"}
+    images = [{"DirectoryRecordType": "IMAGE", "RecordInUseFlag": 0xFFFF, "ReferencedFileID": parts, **elements} for parts in identifiers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Invalid value for VR CS")  # which is what some tests want
+        make_file(path, {"SOPClassUID": MEDIA_STORAGE_DIRECTORY, "FileSetID": "DISK", "DirectoryRecordSequence": [patient, *images]})
 
 
 @pytest.fixture
 def fileset(tmp_path: Path) -> Path:
     """A DICOMDIR of three planes, and a file beside it that it does not name."""
-    files = FileSet()
-    for path in make_ct(tmp_path / "loose", PatientID="1", StudyID="1"):
-        files.add(dcmread(path))
-    files.write(tmp_path / "disk")
+    make_ct(tmp_path / "disk" / "CT", names=["IM1", "IM2", "IM3"])
     make_ct(tmp_path / "disk" / "other", [100.0])
+    write_directory(tmp_path / "disk" / "DICOMDIR", [["CT", f"IM{i}"] for i in (1, 2, 3)])
     return tmp_path / "disk" / "DICOMDIR"
 
 
-def test_a_directory_stands_for_the_files_that_it_names(fileset: Path, tmp_path: Path) -> None:
-    expected = xdicom.open_series(tmp_path / "loose")
+def test_a_directory_stands_for_the_files_that_it_names(fileset: Path) -> None:
+    expected = xdicom.open_series(fileset.parent / "CT")
 
     opened = xdicom.open_series(fileset)
 
@@ -46,7 +51,7 @@ def test_a_folder_with_a_directory_is_what_lies_in_it(fileset: Path) -> None:
 def test_a_directory_may_be_one_of_several_locations(fileset: Path) -> None:
     found = locate_instances([fileset.parent / "other", fileset, fileset])
 
-    assert [Path(source.url).parent.name for source in found] == ["other", "SE000000", "SE000000", "SE000000"]
+    assert [Path(source.url).parent.name for source in found] == ["other", "CT", "CT", "CT"]
 
 
 def test_a_directory_on_the_web_leads_to_files_there(fileset: Path) -> None:
@@ -72,7 +77,7 @@ def test_media_mounted_in_lower_case_are_read(fileset: Path, tmp_path: Path) -> 
 
 
 def test_a_file_that_is_gone_is_a_problem_and_stops_no_other(fileset: Path) -> None:
-    gone = next(fileset.parent.rglob("IM000001"))
+    gone = fileset.parent / "CT" / "IM2"
     gone.unlink()
 
     catalog = xdicom.scan(fileset)
@@ -82,30 +87,21 @@ def test_a_file_that_is_gone_is_a_problem_and_stops_no_other(fileset: Path) -> N
 
 
 def test_records_that_are_not_in_use_are_left_out(fileset: Path) -> None:
-    directory = dcmread(fileset)
-    record = next(record for record in directory.DirectoryRecordSequence if "ReferencedFileID" in record)
-    record.RecordInUseFlag = 0
-    directory.save_as(fileset)
+    write_directory(fileset, [["CT", "IM1"]], RecordInUseFlag=0)
 
-    assert len(locate_instances(fileset)) == 2
+    assert locate_instances(fileset) == []
 
 
-@pytest.mark.parametrize("identifier", [["..", "SECRET"], ["A/../../B"], [".", "A"]])
+@pytest.mark.parametrize("identifier", [["..", "SECRET"], ["A/../../B"], [".", "A"], ["A", "span@0+1::B"]])
 def test_a_directory_that_leads_out_of_its_folder_is_refused(fileset: Path, identifier: list[str]) -> None:
-    directory = dcmread(fileset)
-    record = next(record for record in directory.DirectoryRecordSequence if "ReferencedFileID" in record)
-    del record.ReferencedFileID
-    with pytest.warns(UserWarning, match="Invalid value|invalid") if "/" in identifier[0] or identifier[0] in (".", "..") else _nothing():
-        record.ReferencedFileID = identifier
-    with pytest.warns(UserWarning, match="Invalid value|invalid") if "/" in identifier[0] or identifier[0] in (".", "..") else _nothing():
-        directory.save_as(fileset)
+    write_directory(fileset, [identifier])
 
     with pytest.raises(xdicom.NotDicomError, match="leads out of the file-set"):
         xdicom.scan(fileset)
 
 
 def test_a_file_of_that_name_may_be_an_image(tmp_path: Path) -> None:
-    make_file(tmp_path / "DICOMDIR")
+    make_ct(tmp_path, [0.0], names=["DICOMDIR"])
 
     assert len(xdicom.scan(tmp_path / "DICOMDIR").frames) == 1
 
@@ -118,7 +114,7 @@ def test_a_damaged_directory_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.corpus
-def test_real_directories_name_their_files(corpus: Path, tmp_path: Path) -> None:
+def test_real_directories_name_their_files(corpus: Path) -> None:
     folder = corpus / "series" / "dicomdir_fileset_tiny"
     named = {path.name: parse_directory(path.read_bytes()) for path in sorted(folder.glob("DICOMDIR*"))}
 
@@ -133,5 +129,5 @@ def test_real_directories_name_their_files(corpus: Path, tmp_path: Path) -> None
         "DICOMDIR-nopatient": 31,
         "DICOMDIR-reordered": 31,
     }
-    assert {problem.reason.split(" (")[0] for problem in catalog.problems} == {"no pixel data"}
-    shutil.rmtree(tmp_path)
+    assert len(catalog.frames.instances) + len(catalog.problems) == 31
+    assert not [problem for problem in catalog.problems if "not exist" in problem.reason]

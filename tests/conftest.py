@@ -49,8 +49,10 @@ def open_files() -> Counter[str]:
         return found
     for number in os.listdir("/proc/self/fd"):
         try:
-            if stat.S_ISREG(os.stat(int(number)).st_mode):
-                found[os.readlink(f"/proc/self/fd/{number}")] += 1
+            name = os.readlink(f"/proc/self/fd/{number}")
+            # What the system tells of processes, a cluster looks at whenever it likes.
+            if stat.S_ISREG(os.stat(int(number)).st_mode) and not name.startswith("/proc/"):
+                found[name] += 1
         except OSError:  # closed since it was listed, as the listing itself is
             continue
     return found

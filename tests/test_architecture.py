@@ -34,12 +34,14 @@ HOMES = {
     "dask": ("lazy/",),
     "xarray": ("labeled/", "export/", "api", "accessor", "backend", "cli", "__init__"),
     "zarr": ("export/",),
+    "virtualizarr": ("export/",),
+    "icechunk": ("export/",),
     "typer": ("cli",),
     "rich": ("cli", "index/progress"),
 }
 """Where each library may be imported: beginnings of paths within the package."""
 
-IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "rich"}
+IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "virtualizarr", "icechunk", "rich"}
 """Libraries that an import inside a function may bring in: heavy or optional ones, in their home."""
 
 EMPTY_NAMES = {"base", "common", "core", "helper", "helpers", "misc", "tools", "util", "utils"}

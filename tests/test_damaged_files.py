@@ -56,7 +56,8 @@ def work_through(path: Path) -> None:
             continue  # a damaged size; what is there is far too short for it, and no room is made before that is known
         try:
             values = array.compute(scheduler="sync")
-            values.dicom.to_modality()
+            if str(array.attrs["photometric_interpretation"]).startswith("MONOCHROME"):
+                values.dicom.to_modality()
         except XDicomError:
             continue
         assert values.dtype == array.dtype
@@ -93,32 +94,26 @@ def test_files_that_end_anywhere_end_in_values_or_in_our_own_error(
     work_through(path)
 
 
+@pytest.mark.parametrize("syntax", ["native", "rle"])
 @pytest.mark.parametrize(
     "elements",
     [
         {"Rows": 65535, "Columns": 65535},
         {"NumberOfFrames": 2**31 - 1},
         {"Rows": 65535, "Columns": 65535, "NumberOfFrames": 90_000},
-        {"SamplesPerPixel": 65535},
     ],
-    ids=["rows and columns", "frames", "all of them", "samples"],
+    ids=["rows and columns", "frames", "all of them"],
 )
-@pytest.mark.parametrize("syntax", ["native", "rle"])
 def test_declared_sizes_make_no_room_for_what_is_not_there(tmp_path: Path, elements: dict[str, Any], syntax: str) -> None:
-    path = make_file(tmp_path / "a.dcm", {}, phantom(0), syntax)
-    path = make_file(tmp_path / "a.dcm", elements, phantom(0), syntax) if syntax == "native" or "SamplesPerPixel" not in elements else path
+    path = make_file(tmp_path / "a.dcm", elements, phantom(0), syntax)
 
     tracemalloc.start()
-    try:
-        array = xdicom.open_series(path)
-        with pytest.raises(XDicomError):
-            array[tuple(0 for _ in array.dims[:-2])].compute(scheduler="sync")
-    except XDicomError:
-        pass
+    with pytest.raises(XDicomError):
+        xdicom.open_frames(path)[-1].compute(scheduler="sync")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < 200_000_000
+    assert peak < 100_000_000
 
 
 @pytest.mark.corpus

@@ -20,6 +20,8 @@ POSITIONS = (0.0, 2.5, 5.0, 7.5)
 UNSTABLE = "ignore:The data type .* does not have a Zarr V3 specification"
 """cubed keeps texts in Zarr arrays of its own."""
 
+needs_async = pytest.mark.skipif(not hasattr(xr.DataArray, "load_async"), reason="this xarray does not load in an event loop")
+
 
 @pytest.fixture
 def ct(tmp_path: Path) -> Path:
@@ -82,6 +84,7 @@ def test_dataset_pickles_without_its_pixels(ct: Path) -> None:
     assert again["stored_values"].values.tolist() == open_series(ct).values.tolist()
 
 
+@needs_async
 def test_async_loading_gives_the_values(ct: Path) -> None:
     async def load() -> list[xr.DataArray]:
         array = open_values(ct, chunks=None)
@@ -92,6 +95,7 @@ def test_async_loading_gives_the_values(ct: Path) -> None:
     assert [plane.values.tolist() for plane in planes] == open_series(ct).values.tolist()
 
 
+@needs_async
 def test_event_loop_goes_on_while_frames_are_read(ct: Path) -> None:
     async def load() -> list[str]:
         told: list[str] = []

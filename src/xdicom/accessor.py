@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 import xarray as xr
 
+from xdicom.export.dicom_files import DicomOptions, write_dicom
+from xdicom.export.dicom_plans import WrittenDicom
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
 from xdicom.export.virtual_zarr import write_icechunk, write_kerchunk
 from xdicom.export.zarr_store import StoreLike, ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
@@ -16,6 +18,7 @@ from xdicom.export.zarr_values import Written
 from xdicom.labeled.color import to_rgb
 from xdicom.labeled.display import WindowChoice, to_display
 from xdicom.labeled.geometry import affine_of, orientation_of
+from xdicom.labeled.icc import to_srgb
 from xdicom.labeled.origins import read_header
 from xdicom.labeled.overlays import overlays
 from xdicom.labeled.patient_index import patient_coords
@@ -80,6 +83,10 @@ class DicomAccessor:
         """Colors, with a dimension `sample`; see `labeled.color.to_rgb`."""
         return to_rgb(self._array, palette)
 
+    def to_srgb(self) -> xr.DataArray:
+        """Colors of sRGB, by the file's ICC profile; see `labeled.icc.to_srgb`."""
+        return to_srgb(self._array)
+
     def to_real_world(self, name: str | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
         """Real world values by one of the header's mappings; see `labeled.real_world.to_real_world`."""
         return to_real_world(self._array, name, dtype=dtype)
@@ -115,6 +122,10 @@ class DicomAccessor:
     def to_kerchunk(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         """References to the frames as a kerchunk file; see `export.virtual_zarr.write_kerchunk`."""
         return write_kerchunk(self._array, path)
+
+    def to_dicom(self, directory: str | os.PathLike[str], **options: Unpack[DicomOptions]) -> WrittenDicom:
+        """Write the array as a derived DICOM series; options are those of `export.dicom_files.write_dicom`."""
+        return write_dicom(self._array, directory, **options)
 
 
 @xr.register_datatree_accessor("dicom")

@@ -13,7 +13,7 @@ import xarray as xr
 
 from xdicom import errors
 from xdicom.errors import InconsistentSeriesError, MultipleSeriesError, NotDicomError, SourceError
-from xdicom.export.catalog_store import is_catalog, read_catalog, write_catalog
+from xdicom.export.catalog_store import is_catalog, lists_catalog, read_catalog, write_catalog
 from xdicom.index import catalog as index_catalog
 from xdicom.index.arrange import arrange
 from xdicom.index.catalog import SeriesSummary
@@ -115,6 +115,8 @@ def scan(
     if is_catalog(location):
         return Catalog.of(read_catalog(cast("str", location), storage_options=storage_options))
     sources = locate_instances(location, storage_options)
+    if lists_catalog(location, sources):
+        return Catalog.of(read_catalog(cast("str", location), storage_options=storage_options))
     if not progress:
         return Catalog.of(rescan(known, sources))
     if callable(progress):

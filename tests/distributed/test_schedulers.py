@@ -25,12 +25,12 @@ def scheduled(name: str, request: pytest.FixtureRequest) -> Iterator[None]:
         # Python 3.12 and later warn of a fork while threads run, which is what is tested here.
         warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")
         if name == "distributed":
-            with request.getfixturevalue("client").as_current():
-                yield
-            return
-        processes = name in ("spawn", "fork")
-        settings = {"scheduler": "processes", "multiprocessing.context": name} if processes else {"scheduler": name}
-        with dask.config.set({**settings, "num_workers": 2}):
+            settings = {"scheduler": request.getfixturevalue("client")}
+        elif name in ("spawn", "fork"):
+            settings = {"scheduler": "processes", "multiprocessing.context": name, "num_workers": 2}
+        else:
+            settings = {"scheduler": name, "num_workers": 2}
+        with dask.config.set(settings):
             yield
 
 

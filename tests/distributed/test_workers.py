@@ -35,7 +35,7 @@ def test_a_worker_killed_twice_in_a_run_loses_nothing(client: Any, tmp_path: Pat
     killed = []
     for share in (15, 40):
         wait_until(lambda share=share: len(web.requests) >= share)
-        worker, pid = next(iter(client.run(os.getpid).items()))
+        pid = next(iter(client.run(os.getpid).values()))
         os.kill(pid, signal.SIGKILL)
         killed.append(pid)
         wait_until(lambda pid=pid: pid not in client.run(os.getpid, on_error="ignore").values())

@@ -133,6 +133,15 @@ def test_files_without_sop_instance_uids_are_no_copies(tmp_path: Path) -> None:
     assert arrangement.notes == []
 
 
+def test_slices_that_all_bear_one_uid_are_all_kept(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0.0, 2.0, 4.0], SOPInstanceUID=uid("same"), varying={"SOPInstanceUID": [uid("same")] * 3})
+
+    arrangement = arranged(tmp_path)
+
+    assert [form(grid) for grid in arrangement.grids] == [{"z": 3}]
+    assert all("other content" in note for note in arrangement.notes)
+
+
 def test_one_uid_with_other_content_is_kept_and_noted(tmp_path: Path) -> None:
     for i, rows in enumerate((2, 4)):
         make_ct(tmp_path / str(i), [float(i)], rows=rows, series_uid=uid("one"), varying={"SOPInstanceUID": [uid("same")]})

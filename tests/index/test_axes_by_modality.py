@@ -10,7 +10,7 @@ import pytest
 
 from builders import AXIAL, make_enhanced_mr, make_nm, make_pet
 from builders.multiframe import DETECTOR, SLICE, TIME_SLOT
-from index.arranged import cells, form, make_planes, only_grid, repeated, values
+from index.arranged import cells, form, grids_of, make_planes, only_grid, repeated, values
 from xdicom.labeled.build import describe
 
 Z = (0.0, 2.0, 4.0)
@@ -123,6 +123,20 @@ def make_flow(path: Path) -> Path:
     return make_enhanced_mr(path, (4.0, 4.0, 4.0), (0.0, 2.0), orientation=AXIAL, PerFrameFunctionalGroupsSequence=per_frame)
 
 
+def test_time_of_volumes_measured_slice_by_slice_is_that_of_their_earliest_slice(tmp_path: Path) -> None:
+    # The second slice comes first; content was made in one go, long afterwards.
+    started = ["100000.5", "100000.0", "100001.0", "100003.5", "100003.0", "100004.0"]
+    varying = {"TemporalPositionIdentifier": volumes([1, 2]), "AcquisitionTime": started, "ContentTime": volumes(["110000", "110007"])}
+    make_planes(tmp_path, repeated(Z, 2), varying)
+
+    grid = only_grid(tmp_path)
+    coords, _ = describe(grid)
+
+    assert values(grid, "time") == [0.0, 3.0]
+    assert "earliest plane" in str(grid.axes[0].attrs["long_name"])
+    assert coords["acquisition_time"][1].tolist() == [[0.5, 0.0, 1.0], [3.5, 3.0, 4.0]]
+
+
 # --- nuclear medicine ------------------------------------------------------------------------------------------------------
 
 TOMO = {"ImageType": ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"], "SpacingBetweenSlices": 6.5}
@@ -182,3 +196,51 @@ def test_planar_views_of_two_detectors_have_no_place(tmp_path: Path) -> None:
     make_nm(tmp_path / "nm.dcm", {DETECTOR: [1, 2]}, DetectorInformationSequence=[FIRST, FIRST], SpacingBetweenSlices=6.5)
 
     assert form(only_grid(tmp_path)) == {"detector": 2}
+
+
+# --- parametric maps -------------------------------------------------------------------------------------------------------
+
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+
+
+def mapping(label: str, unit: str, slope: float) -> list[dict[str, Any]]:
+    """A Real World Value Mapping Sequence of one item."""
+    units = [{"CodeValue": unit, "CodingSchemeDesignator": "UCUM", "CodeMeaning": unit}]
+    return [
+        {
+            "LUTLabel": label,
+            "RealWorldValueFirstValueMapped": 0,
+            "RealWorldValueLastValueMapped": 4095,
+            "RealWorldValueSlope": slope,
+            "RealWorldValueIntercept": 0.0,
+            "MeasurementUnitsCodeSequence": units,
+        }
+    ]
+
+
+def make_maps(path: Path, mappings: list[list[dict[str, Any]]]) -> Path:
+    """Write a parametric map: each of the mappings at two positions."""
+    per_frame = [
+        {"PlanePositionSequence": [{"ImagePositionPatient": [0.0, 0.0, z]}], "RealWorldValueMappingSequence": each}
+        for each in mappings
+        for z in (0.0, 2.0)
+    ]
+    return make_enhanced_mr(
+        path, (4.0,) * len(mappings), (0.0, 2.0), orientation=AXIAL, PerFrameFunctionalGroupsSequence=per_frame, SOPClassUID=PARAMETRIC_MAP
+    )
+
+
+def test_quantities_of_a_parametric_map_are_arrays_of_their_own(tmp_path: Path) -> None:
+    make_maps(tmp_path / "maps.dcm", [mapping("Ktrans", "/min", 0.001), mapping("ADC", "um2/s", 1.0)])
+
+    grids = grids_of(tmp_path)
+
+    assert [grid.name for grid in grids] == ["ktrans_min", "adc_um2_s"]
+    assert [form(grid) for grid in grids] == [{"z": 2}, {"z": 2}]
+
+
+def test_one_quantity_with_several_slopes_is_one_array(tmp_path: Path) -> None:
+    make_maps(tmp_path / "maps.dcm", [mapping("ADC", "um2/s", 1.0), mapping("ADC", "um2/s", 0.5)])
+
+    assert sum(grid.rows.size for grid in grids_of(tmp_path)) == 4
+    assert len(grids_of(tmp_path)) == 1

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -213,6 +214,22 @@ def test_a_zip_file_is_scanned_like_a_folder(tmp_path: Path) -> None:
     catalog = scan(tmp_path / "ct.zip")
 
     assert texts(catalog, "sop_instance_uid") == texts(scan(tmp_path / "ct"), "sop_instance_uid")
+
+
+def test_objects_in_storage_are_scanned_like_files(tmp_path: Path) -> None:
+    make_ct(tmp_path / "ct", [0, 1, 2])
+    make_enhanced_mr(tmp_path / "mr.dcm", transfer_syntax="rle", table="none")
+    storage = fsspec.filesystem("memory")
+    storage.put(str(tmp_path), "/scanned", recursive=True)
+    try:
+        remote, local = scan_sources(locate("memory://scanned")), scan(tmp_path)
+    finally:
+        storage.rm("/scanned", recursive=True)
+
+    assert [(series.modality, series.frames) for series in remote.series] == [("CT", 3), ("MR", 6)]
+    assert texts(remote, "sop_instance_uid") == texts(local, "sop_instance_uid")
+    np.testing.assert_array_equal(remote.frames.offset, local.frames.offset)
+    np.testing.assert_array_equal(remote.frames.length, local.frames.length)
 
 
 def test_a_gzipped_file_is_a_problem_or_read_but_never_an_exception(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 from builders import AXIAL, CORONAL, OBLIQUE, SAGITTAL, make_ct, phantom, uid
 from index.arranged import arranged, catalog_of, form, grids_of, make_planes, records_of
 from xdicom.index.arrange import arrange
+from xdicom.index.names import stack_name
 from xdicom.index.records import Records
-from xdicom.index.split import KEYS, cluster, plane_name, split, stack_name
+from xdicom.index.split import KEYS, cluster, plane_name, split
 
 
 def two_halves(folder: Path, first: dict[str, Any], second: dict[str, Any]) -> Path:
@@ -230,7 +231,7 @@ def test_a_stack_without_reasons_is_named_by_its_number(tmp_path: Path) -> None:
 def test_the_order_of_the_keys_is_documented() -> None:
     assert [key.name for key in KEYS] == [
         "SOP class", "segments", "series number", "study", "pixel encoding", "frame of reference", "orientation", "pixel spacing",
-        "image kind", "stack",
+        "image kind", "quantity", "stack",
     ]  # fmt: skip
     assert all(key.name.lower() in (split.__doc__ or "").lower() for key in KEYS)
 
@@ -257,6 +258,7 @@ def test_reasons_name_what_each_part_is(tmp_path: Path) -> None:
         ("image kind: M_FFE\\M\\FFE", "magnitude"),
         ("image kind: ADC", "adc"),
         ("segments: liver, lesion", "liver_lesion"),
+        ("quantity: Ktrans [/min]", "ktrans_min"),
         ("stack: 2", "stack_2"),
         ("pixel spacing: 0.5 0.5", "stack_4"),
     ],

@@ -74,6 +74,7 @@ def pet() -> xr.DataArray:
             "pixel_representation": 1,
             "pet_units": "BQML",
             "decay_correction": "START",
+            "corrected_image": ["DECY", "ATTN", "SCAT"],
             "radionuclide_total_dose": 370e6,
             "radionuclide_half_life": 6586.2,
             "radiopharmaceutical_start_time": "1970-01-01T09:00:00.000000",

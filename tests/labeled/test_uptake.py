@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from builders import make_pet
+from labeled.opened import opened
 from xdicom.labeled.uptake import to_suv
 from xdicom.labeled.values import to_modality
 
@@ -47,6 +51,9 @@ def test_philips_counts(pet: xr.DataArray) -> None:
         ({"radionuclide_half_life": None}, "Half Life"),
         ({"pet_units": "PROPCPS"}, "PROPCPS"),
         ({"decay_correction": None}, "Decay Correction"),
+        ({"corrected_image": None}, r"needs Corrected Image \(0028,0051\) to name ATTN and DECY; it is missing"),
+        ({"corrected_image": ["DECY", "SCAT"]}, "corrected for ATTN; .* names DECY, SCAT"),
+        ({"corrected_image": []}, "corrected for ATTN and DECY; .* names nothing"),
     ],
 )
 def test_what_is_missing_is_named(pet: xr.DataArray, change: dict[str, object], message: str) -> None:
@@ -64,3 +71,64 @@ def test_what_is_missing_is_named(pet: xr.DataArray, change: dict[str, object], 
 def test_suv_of_suv_is_refused(pet: xr.DataArray) -> None:
     with pytest.raises(ValueError, match="holds suv already"):
         to_suv(to_suv(pet))
+
+
+FDG = {
+    "SeriesDate": "20200102", "AcquisitionDate": "20200101", "SeriesTime": "120000", "AcquisitionTime": "100500", "PatientWeight": 70,
+    "RadiopharmaceuticalInformationSequence": [
+        {"RadiopharmaceuticalStartDateTime": "20200101090000", "RadionuclideTotalDose": 370e6, "RadionuclideHalfLife": 6586.2}
+    ],
+}  # fmt: skip
+
+
+def decayed(seconds: float) -> float:
+    return float(370e6 * 2 ** (-seconds / 6586.2))
+
+
+def test_a_series_of_files_has_all_that_suv_need(tmp_path: Path) -> None:
+    make_pet(tmp_path, (0.5, 1.25), **{**FDG, "SeriesDate": "20200101", "SeriesTime": "100000"})
+    array = opened(tmp_path)
+
+    suv = to_suv(array)
+
+    assert array.attrs["corrected_image"] == ["ATTN", "DECY"]
+    assert np.allclose(suv.values, to_modality(array).values * (70_000 / decayed(3600)), rtol=1e-6)
+
+
+def test_ge_states_when_the_scan_began_in_a_series_made_later(tmp_path: Path) -> None:
+    ge: dict[Any, Any] = {0x00090010: [("LO", "GEMS_PETD_01")] * 2, 0x0009100D: [("DT", "20200101093000.00")] * 2}
+    make_pet(tmp_path / "ge", (0.5, 1.25), varying=ge, **FDG)
+    make_pet(tmp_path / "other", (0.5, 1.25), **FDG)
+
+    array, other = opened(tmp_path / "ge"), opened(tmp_path / "other")
+
+    assert array.attrs["ge_scan_datetime"] == "1969-12-31T09:30:00.000000"
+    assert np.allclose(to_suv(array).values, to_modality(array).values * (70_000 / decayed(1800)), rtol=1e-6)
+    assert np.allclose(to_suv(other).values, to_modality(other).values * (70_000 / decayed(3900)), rtol=1e-6)
+
+
+def test_philips_states_factors_from_counts(tmp_path: Path) -> None:
+    counts = {**FDG, "Units": "CNTS", "SeriesDate": "20200101", "SeriesTime": "100000"}
+    creator: dict[Any, Any] = {0x70530010: [("LO", "Philips PET Private Group")] * 2}
+    factors = {0x70531000: [("DS", "0.000551")] * 2, 0x70531009: [("DS", "2")] * 2}
+    make_pet(tmp_path / "suv", (0.5, 1.25), varying={**creator, **factors}, **counts)
+    make_pet(tmp_path / "activity", (0.5, 1.25), varying={**creator, 0x70531009: [("DS", "1.602563")] * 2}, **counts)
+    make_pet(tmp_path / "none", (0.5, 1.25), varying=creator, **counts)
+
+    by_suv, by_activity = opened(tmp_path / "suv"), opened(tmp_path / "activity")
+
+    assert np.allclose(to_suv(by_suv).values, to_modality(by_suv).values * 0.000551, rtol=1e-6)
+    assert np.allclose(to_suv(by_activity).values, to_modality(by_activity).values * 1.602563 * 70_000 / decayed(3600), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"counts need the Philips factor \(7053,1000\) or \(7053,1009\)"):
+        to_suv(opened(tmp_path / "none"))
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(
+    "name", ["files/fo-dicom/GH184.dcm", "files/orthanc-tests/2020-11-16-SalimKanounAnonymization.dcm", "series/pet_ge_crop"]
+)
+def test_real_series_have_plausible_suv(corpus: Path, name: str) -> None:
+    suv = to_suv(opened(corpus / name))
+
+    assert 0.5 < float(suv.max()) < 200
+    assert float(suv.min()) >= 0

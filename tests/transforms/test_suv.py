@@ -25,6 +25,7 @@ FDG = Uptake(
     series=at("2020-01-01 10:00"),
     acquisition=at("2020-01-01 10:05"),
     decay_correction="START",
+    corrections=("ATTN", "DECY"),
 )
 
 
@@ -122,3 +123,31 @@ def test_other_units_are_refused_by_name() -> None:
 
 def test_every_kind_has_a_unit() -> None:
     assert all(unit.split("{", maxsplit=1)[0] in ("g/ml", "cm2/ml") for unit in SUV_UNITS.values())
+
+
+@pytest.mark.parametrize(
+    ("correction", "corrections", "missing"),
+    [
+        ("START", ("ATTN",), "DECY"),
+        ("ADMIN", ("DECY",), "ATTN"),
+        ("START", (), "ATTN and DECY"),
+        ("NONE", ("DECY",), "ATTN"),
+    ],
+)
+@pytest.mark.parametrize("units", ["BQML", "GML", "CNTS"])
+def test_counts_that_are_not_corrected_are_refused(units: str, correction: str, corrections: tuple[str, ...] | None, missing: str) -> None:
+    uptake = replace(FDG, decay_correction=correction, corrections=corrections)
+
+    with pytest.raises(ValueError, match=missing):
+        suv_factor(uptake, "bw", units, suv_scale=0.5)
+
+
+def test_counts_without_decay_correction_need_none() -> None:
+    uptake = replace(FDG, decay_correction="NONE", corrections=("ATTN",))
+
+    assert suv_factor(uptake, "bw", "BQML") == pytest.approx(70_000 / (370e6 * 2 ** (-3900 / 6586.2)))
+
+
+def test_counts_of_which_no_correction_is_stated_are_refused_with_what_to_say() -> None:
+    with pytest.raises(ValueError, match=r"\(0028,0051\) to name ATTN and DECY; it is missing.*assign_attrs\(corrected_image="):
+        suv_factor(replace(FDG, corrections=None), "bw", "BQML")

@@ -6,14 +6,17 @@ column as one compressed array that is read with one request.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import MemoryStore
 
 from xdicom.errors import NotDicomError, SourceError
 from xdicom.headers.values import RawValue
@@ -21,6 +24,11 @@ from xdicom.index.catalog import Catalog, Problem
 from xdicom.model.columns import Column
 from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable, InstanceTable
+from xdicom.sources.concurrency import at_once
+from xdicom.sources.locate import locate
+from xdicom.sources.options import options_for, prefix_of, set_storage_options, without_secrets
+from xdicom.sources.ranges import whole
+from xdicom.sources.source import Source
 
 FORMAT = "xdicom-catalog"
 VERSION = 1
@@ -46,10 +54,19 @@ def write_catalog(catalog: Catalog, target: str | os.PathLike[str], *, storage_o
         If something else than a catalog is at the target.
     """
     text = os.fspath(target)
-    if "://" not in text and Path(text).exists() and any(Path(text).iterdir()) and not is_catalog(text):
-        raise SourceError(f"{text} is there already and is no saved catalog: choose another target or remove it")
-    group = zarr.open_group(text, mode="w", storage_options=dict(storage_options) if storage_options else None)
+    options = _check_target(text, storage_options)
     table, frames = catalog.frames.instances, catalog.frames
+    packs: dict[str, list[np.ndarray]] = {}
+    _pack_texts(packs, list(table.urls))
+    _pack_texts(packs, list(table.stamps))
+    for array in (table.sizes, table.encoding, frames.instance, frames.frame_number, frames.offset, frames.length):
+        _pack(packs, array)
+    for columns in (table.columns, frames.columns):
+        for column in columns.values():
+            _pack(packs, column.codes)
+            _pack_values(packs, column)
+    joined = {dtype: np.concatenate(arrays) for dtype, arrays in packs.items()}
+    group = zarr.open_group(text, mode="w", storage_options=options)
     group.attrs.update(
         {
             "format": FORMAT,
@@ -61,21 +78,32 @@ def write_catalog(catalog: Catalog, target: str | os.PathLike[str], *, storage_o
             "read_by_pydicom": catalog.read_by_pydicom,
             "instance_columns": {name: _column_attrs(column) for name, column in table.columns.items()},
             "frame_columns": {name: _column_attrs(column) for name, column in frames.columns.items()},
+            "chunks": {dtype: -(-len(data) // _ONE_CHUNK) for dtype, data in joined.items()},
         }
     )
-    packs: dict[str, list[np.ndarray]] = {}
-    _pack_texts(packs, list(table.urls))
-    _pack_texts(packs, list(table.stamps))
-    for array in (table.sizes, table.encoding, frames.instance, frames.frame_number, frames.offset, frames.length):
-        _pack(packs, array)
-    for columns in (table.columns, frames.columns):
-        for column in columns.values():
-            _pack(packs, column.codes)
-            _pack_values(packs, column)
-    for dtype, arrays in packs.items():
-        data = np.concatenate(arrays)
-        stored = group.create_array(dtype, shape=data.shape, dtype=data.dtype, chunks=(max(1, min(len(data), _ONE_CHUNK)),))
+    for dtype, data in joined.items():
+        chunks = (max(1, min(len(data), _ONE_CHUNK)),)
+        stored = group.create_array(dtype, shape=data.shape, dtype=data.dtype, chunks=chunks, config={"write_empty_chunks": True})
         stored[:] = data
+
+
+def _check_target(target: str, storage_options: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Options to write to `target` with; refuse one where something else lies, which would be removed."""
+    if not _is_url(target):
+        there = Path(target)
+        is_taken = there.exists() and (not there.is_dir() or any(there.iterdir())) and not is_catalog(target)
+        options = None
+    else:
+        try:
+            found = locate(target, storage_options)
+        except SourceError:  # nothing is there, or nothing that may be seen
+            found = []
+        is_taken = bool(found) and (not lists_catalog(target, found) or FORMAT.encode() not in whole(_marker_of(target)))
+        known = options_for(target)
+        options = {name: known[name] for name in known if name != "query"} or None
+    if is_taken:
+        raise SourceError(f"{target} is there already and is no saved catalog: choose another target or remove it")
+    return options
 
 
 def read_catalog(target: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> Catalog:
@@ -85,10 +113,14 @@ def read_catalog(target: str | os.PathLike[str], *, storage_options: Mapping[str
     ------
     NotDicomError
         If there is no saved catalog at the target, or one of another version.
+    SourceError
+        If remote storage holds nothing there, or fails.
     """
     text = os.fspath(target)
+    if _is_url(text) and storage_options:
+        set_storage_options(prefix_of(text), storage_options)
     try:
-        group = zarr.open_group(text, mode="r", storage_options=dict(storage_options) if storage_options else None)
+        group = _fetch_group(text) if _is_url(text) else zarr.open_group(text, mode="r")
     except (FileNotFoundError, ValueError) as error:
         raise NotDicomError(f"no saved catalog at {text}") from error
     attrs: dict[str, Any] = dict(group.attrs)
@@ -96,7 +128,9 @@ def read_catalog(target: str | os.PathLike[str], *, storage_options: Mapping[str
         raise NotDicomError(f"{text} is no saved catalog of version {VERSION}: scan the location again and save it")
     packs = _Unpacker({name: np.asarray(array[:]) for name, array in group.arrays()})
     urls, stamps = packs.texts(), packs.texts()
-    sizes, encoding, instance, frame_number, offset, length = (packs.next(dtype) for dtype in ("int64", "int16", "int32", "int32", "int64", "int64"))
+    sizes, encoding, instance, frame_number, offset, length = (
+        packs.next(dtype) for dtype in ("int64", "int16", "int32", "int32", "int64", "int64")
+    )
     instance_columns = {name: packs.column(entry) for name, entry in attrs["instance_columns"].items()}
     frame_columns = {name: packs.column(entry) for name, entry in attrs["frame_columns"].items()}
     encodings = tuple(PixelEncoding(**entry) for entry in attrs["encodings"])
@@ -110,12 +144,43 @@ def read_catalog(target: str | os.PathLike[str], *, storage_options: Mapping[str
     )
 
 
+def _fetch_group(url: str) -> zarr.Group:
+    """The group at `url`, fetched whole: one request, and then all others at the same time."""
+    marker = whole(_marker_of(url))
+    counts: Mapping[str, int] = json.loads(marker).get("attributes", {}).get("chunks", {})
+    keys = [f"{name}/{part}" for name, count in counts.items() for part in ("zarr.json", *(f"c/{i}" for i in range(count)))]
+    parts = at_once(whole, [_marker_of(url, key) for key in keys])
+    make = default_buffer_prototype().buffer.from_bytes
+    store = MemoryStore({"zarr.json": make(marker), **{key: make(part) for key, part in zip(keys, parts, strict=True)}})
+    return zarr.open_group(store, mode="r")
+
+
 def is_catalog(location: object) -> bool:
-    """Whether a local folder is a saved catalog."""
+    """Whether a local folder is a saved catalog, or a web address is named like one (`….catalog`), which can't be listed."""
     if not isinstance(location, str | os.PathLike):
         return False
-    marker = Path(location) / "zarr.json"
-    return "://" not in os.fspath(location) and marker.is_file() and FORMAT in marker.read_text(encoding="utf-8")
+    text = os.fspath(location)
+    if _is_url(text):
+        return text.startswith(("http://", "https://")) and text.partition("?")[0].rstrip("/").endswith(".catalog")
+    marker = Path(text) / "zarr.json"
+    return marker.is_file() and FORMAT in marker.read_text(encoding="utf-8")
+
+
+def lists_catalog(location: object, sources: Sequence[Source]) -> bool:
+    """Whether `sources`, which are all that lies at a remote location, are those of a Zarr group."""
+    if not isinstance(location, str) or not _is_url(location):
+        return False
+    marker = _marker_of(location)
+    return any(source.url == marker for source in sources)
+
+
+def _is_url(location: str) -> bool:
+    return "://" in location
+
+
+def _marker_of(url: str, key: str = "zarr.json") -> str:
+    """Url of what has the name `key` within the group at `url`."""
+    return f"{without_secrets(url)[0].rstrip('/')}/{key}"
 
 
 def _column_attrs(column: Column) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def _start_of(data: bytes) -> tuple[int, Syntax]:
 
 def _lacks_vr(sequence: bytes) -> bool:
     """Whether the elements in the items of a sequence are written without VR (a sequence that came as UN)."""
-    return len(sequence) >= 16 and sequence[12:14] not in SHORT_VRS and sequence[12:14] not in LONG_VRS and sequence[8:12] != b"\xfe\xff\x0d\xe0"
+    vr = sequence[12:14]
+    return len(sequence) >= 16 and vr not in SHORT_VRS and vr not in LONG_VRS and sequence[8:12] != b"\xfe\xff\x0d\xe0"
 
 
 def _parse_with_pydicom(data: bytes) -> Elements:
@@ -109,7 +110,8 @@ def _parse_with_pydicom(data: bytes) -> Elements:
         found = walk(Window(raw, lambda *_: b"", len(raw)), start, Syntax(is_implicit=False), _All())
     except Exception as error:
         raise NotDicomError(f"the header can't be read ({type(error).__name__}: {error})") from error
-    return {tag: RawValue(vr.split(" ")[0], value, "implicit" in vr) for tag, (vr, value) in found.values.items() if 0x0002 < tag >> 16 < 0x7FE0}
+    kept = {tag: value for tag, value in found.values.items() if 0x0002 < tag >> 16 < 0x7FE0}
+    return {tag: RawValue(vr.split(" ")[0], value, "implicit" in vr) for tag, (vr, value) in kept.items()}
 
 
 @cache
@@ -218,7 +220,7 @@ def _item(item: Mapping[Any, Any]) -> bytes:
     return struct.pack("<HHI", 0xFFFE, 0xE000, len(data)) + data
 
 
-def encode_elements(elements: Mapping[int, RawValue], creators: Mapping[int, str] | None = None, *, is_signed: bool | None = None) -> bytes:
+def encode_elements(elements: Mapping[int, RawValue], *, is_signed: bool | None = None) -> bytes:
     """Elements as bytes in Explicit VR Little Endian, in the order of their tags; group lengths are left out."""
     if is_signed is None:
         is_signed = PIXEL_REPRESENTATION in elements and elements[PIXEL_REPRESENTATION].data[:1] == b"\1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import xarray as xr
 
@@ -15,6 +15,23 @@ from xdicom.export.dicom_planes import arranged
 from xdicom.export.dicom_plans import Choices, WrittenDicom, make_plan
 from xdicom.export.dicom_writing import write_instances
 from xdicom.lazy.blocks import Report
+
+
+class DicomOptions(TypedDict, total=False):
+    """Options of `write_dicom`."""
+
+    transfer_syntax: str | None
+    loss: float | None
+    rescale: tuple[float, float] | str | None
+    bits_stored: int | None
+    series_description: str | None
+    series_number: int | None
+    derivation: str | None
+    attributes: Mapping[str, Any] | None
+    uid_seed: str | None
+    keep_uids: bool
+    overwrite: bool
+    progress: bool | Report
 
 
 def write_dicom(
@@ -102,7 +119,16 @@ def write_dicom(
     if "://" in target:
         raise SourceError(f"{target} is no local folder: write to one, and copy the files from there")
     choices = Choices(
-        transfer_syntax, loss, rescale, bits_stored, series_description, series_number, derivation, dict(attributes or {}), uid_seed, keep_uids
+        transfer_syntax=transfer_syntax,
+        loss=loss,
+        rescale=rescale,
+        bits_stored=bits_stored,
+        series_description=series_description,
+        series_number=series_number,
+        derivation=derivation,
+        attributes=dict(attributes or {}),
+        uid_seed=uid_seed,
+        keep_uids=keep_uids,
     )
     array = whole_planes(arranged(array))
     plan = make_plan(array, choices)
@@ -114,7 +140,8 @@ def write_dicom(
         raise SourceError(f"{folder / own[0]} is one of the files that the array is read from: write to another folder")
     there = [] if overwrite else [name for name in names if (folder / name).exists()]
     if there:
-        raise SourceError(f"{folder} holds {there[0]}{f' and {len(there) - 1} others of these names' if there[1:] else ''}: overwrite=True replaces them")
+        others = f" and {len(there) - 1} others of these names" if there[1:] else ""
+        raise SourceError(f"{folder} holds {there[0]}{others}: overwrite=True replaces them")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -130,5 +157,5 @@ def whole_planes(array: xr.DataArray) -> xr.DataArray:
     inner: dict[Any, int] = {dim: -1 for dim in ("y", "x", "sample") if dim in array.dims}
     values = array.variable
     if values.chunks is None:
-        return array.chunk({dim: 1 for dim in array.dims} | inner)
+        return array.chunk(dict.fromkeys(array.dims, 1) | inner)
     return array.chunk(inner) if any(len(values.chunksizes[dim]) > 1 for dim in inner) else array

@@ -86,12 +86,23 @@ def choose_form(
     return chosen
 
 
-def _encoding(array: xr.DataArray, syntax: str, dtype: np.dtype[Any], bits_stored: int, photometric: str, keyword: str = PIXEL_DATA) -> PixelEncoding:
+def _encoding(
+    array: xr.DataArray, syntax: str, dtype: np.dtype[Any], bits_stored: int, photometric: str, keyword: str = PIXEL_DATA
+) -> PixelEncoding:
     bits = 8 * dtype.itemsize
     samples = array.sizes.get("sample", 1)
     return written_encoding(
         PixelEncoding(
-            syntax, array.sizes["y"], array.sizes["x"], samples, bits, bits_stored, bits_stored - 1, dtype.kind == "i", photometric, 0, keyword
+            transfer_syntax_uid=syntax,
+            rows=array.sizes["y"],
+            columns=array.sizes["x"],
+            samples_per_pixel=samples,
+            bits_allocated=bits,
+            bits_stored=bits_stored,
+            high_bit=bits_stored - 1,
+            is_signed=dtype.kind == "i",
+            photometric_interpretation=photometric,
+            pixel_keyword=keyword,
         )
     )
 
@@ -145,7 +156,8 @@ def _labeled_rescale(array: xr.DataArray, count: int) -> Rescale | None:
 def _bits_stored(array: xr.DataArray, dtype: np.dtype[Any]) -> int:
     """Bits Stored that the labels state, where they were stated for this type; else all bits."""
     attrs = array.attrs
-    is_same = attrs.get("bits_allocated") in (8 * dtype.itemsize, 1) and int(attrs.get("pixel_representation", 0)) == int(dtype.kind == "i")
+    has_sign = int(attrs.get("pixel_representation", 0)) == 1
+    is_same = attrs.get("bits_allocated") in (8 * dtype.itemsize, 1) and has_sign == (dtype.kind == "i")
     return min(int(attrs["bits_stored"]), 8 * dtype.itemsize) if is_same and "bits_stored" in attrs else 8 * dtype.itemsize
 
 
@@ -163,7 +175,9 @@ def _picture(array: xr.DataArray, syntax: str, choices: _Choices) -> ChosenForm:
     if choices.rescale is not None:
         raise ValueError("rescale= is for modality values; colors and grays are written as they are")
     if array.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
-        raise ValueError(f"{array.name} are {array.dtype}; a Secondary Capture holds uint8 and uint16: to_display(dtype='uint8') makes them")
+        raise ValueError(
+            f"{array.name} are {array.dtype}; a Secondary Capture holds uint8 and uint16: to_display(dtype='uint8') makes them"
+        )
     samples = array.sizes.get("sample", 1)
     if samples not in (1, 3):
         raise UnsupportedEncodingError(f"{samples} samples a pixel are not written: leave opacity out with array.isel(sample=slice(3))")
@@ -214,7 +228,8 @@ def _modality(
     elements = _meaning(array, header, sop_class, rescale)
     if nan_value is not None:
         elements["PixelPaddingValue"] = nan_value
-    writes = sop_class in CT | PET or TAGS["RescaleSlope"] in header or not (np.all(rescale.slope == 1) and np.all(rescale.intercept == 0))
+    is_identity = bool(np.all(rescale.slope == 1) and np.all(rescale.intercept == 0))
+    writes = sop_class in CT | PET or TAGS["RescaleSlope"] in header or not is_identity
     form = Form(encoding, choices.loss, nan_value)
     is_stated = writes or sop_class == DOSE
     return ChosenForm(form, rescale if is_stated else None, is_stated, not is_source, elements)
@@ -230,7 +245,9 @@ def measure_all(array: xr.DataArray, source: Rescale | None) -> Ranges:
     return ranges_of(measured)
 
 
-def _measure_block(block: np.ndarray, place: BlockPlace, *, shape: tuple[int, ...], source: Rescale | None) -> tuple[np.ndarray, np.ndarray]:
+def _measure_block(
+    block: np.ndarray, place: BlockPlace, *, shape: tuple[int, ...], source: Rescale | None
+) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.zeros((), np.int64)
     for where, size in zip(place, shape, strict=False):
         numbers = numbers[..., None] * size + np.arange(where.start, where.stop)

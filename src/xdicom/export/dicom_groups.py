@@ -13,7 +13,13 @@ from xdicom.headers.values import RawValue
 
 SHARED, PER_FRAME = 0x52009229, 0x52009230
 """Shared and Per-frame Functional Groups Sequence."""
-FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence", "XRay3DFrameTypeSequence", "PhotoacousticImageFrameTypeSequence")
+FRAME_TYPES = (
+    "MRImageFrameTypeSequence",
+    "CTImageFrameTypeSequence",
+    "PETFrameTypeSequence",
+    "XRay3DFrameTypeSequence",
+    "PhotoacousticImageFrameTypeSequence",
+)
 _DERIVATION = {"CodeValue": "ARRAY", "CodingSchemeDesignator": "99XDICOM", "CodeMeaning": "Operations on arrays of pixels"}
 _MOMENTS = ("FrameAcquisitionDateTime", "FrameReferenceDateTime", "FrameAcquisitionDuration")
 
@@ -148,7 +154,7 @@ def _set_labels(groups: Groups, plan: Plan) -> None:
         for i, value in enumerate(values):
             there = groups.get(i, group)
             tag, _ = tag_and_vr(element)
-            if np.isfinite(value).all() and (tag in there or plan.headers is None) and (there or keyword in ("EchoTime", "DiffusionBValue")):
+            if np.isfinite(value).all() and tag in there:
                 groups.settle(i, group, {element: value})
     for i in range(len(groups.frames)):
         if plan.windows is not None:
@@ -157,9 +163,8 @@ def _set_labels(groups: Groups, plan: Plan) -> None:
             if known.any():
                 groups.settle(i, "FrameVOILUTSequence", {"WindowCenter": center[known], "WindowWidth": width[known]})
         if plan.rescale is not None and np.isfinite(plan.rescale.slope[i]):
-            groups.settle(
-                i, "PixelValueTransformationSequence", {"RescaleIntercept": plan.rescale.intercept[i], "RescaleSlope": plan.rescale.slope[i]}, 1e-14
-            )
+            stated = {"RescaleIntercept": plan.rescale.intercept[i], "RescaleSlope": plan.rescale.slope[i]}
+            groups.settle(i, "PixelValueTransformationSequence", stated, 1e-14)
             item = groups.get(i, "PixelValueTransformationSequence")
             if not texts_of(item, "RescaleType"):
                 set_element(item, "RescaleType", "US")
@@ -190,14 +195,10 @@ def _set_new_index(header: Elements, groups: Groups, plan: Plan, axes: Mapping[s
         used.append((element, group, steps))
     organization = plan.uids[0] + ".1"
     set_element(header, "DimensionOrganizationSequence", [{"DimensionOrganizationUID": organization}])
-    set_element(
-        header,
-        "DimensionIndexSequence",
-        [
-            {"DimensionOrganizationUID": organization, "DimensionIndexPointer": tag_and_vr(element)[0], "FunctionalGroupPointer": tag_and_vr(group)[0]}
-            for element, group, _ in used
-        ],
-    )
+    pointers = [
+        {"DimensionIndexPointer": tag_and_vr(element)[0], "FunctionalGroupPointer": tag_and_vr(group)[0]} for element, group, _ in used
+    ]
+    set_element(header, "DimensionIndexSequence", [{"DimensionOrganizationUID": organization, **each} for each in pointers])
     set_element(header, "DimensionOrganizationType", None)
     for i in range(len(groups.frames)):
         item = groups.get(i, "FrameContentSequence")

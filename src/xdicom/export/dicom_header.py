@@ -32,7 +32,8 @@ ORIENTATION_TOLERANCE = 1e-3
 """Direction cosines that differ by no more are those of one stack: each instance keeps its own."""
 
 LABELS: dict[str, str] = {
-    "slice_location": "SliceLocation", "slice_thickness": "SliceThickness", "trigger_time": "TriggerTime", "frame_reference_time": "FrameReferenceTime",
+    "slice_location": "SliceLocation", "slice_thickness": "SliceThickness", "trigger_time": "TriggerTime",
+    "frame_reference_time": "FrameReferenceTime",
     "echo_time": "EchoTime", "echo_numbers": "EchoNumbers", "inversion_time": "InversionTime", "repetition_time": "RepetitionTime",
     "flip_angle": "FlipAngle", "number_of_averages": "NumberOfAverages", "kvp": "KVP", "x_ray_tube_current": "XRayTubeCurrent",
     "exposure": "Exposure", "exposure_time": "ExposureTime", "acquisition_number": "AcquisitionNumber", "acquisition": "AcquisitionNumber",
@@ -48,12 +49,14 @@ CLOCKS = frozenset({"AcquisitionTime", "ContentTime"})
 _ICON, _PERSONAL_COPY = 0x00880200, 0x04000561
 _SIGNATURES = (0x4FFE0001, 0xFFFAFFFA)
 _OF_PIXELS = (
-    "SmallestImagePixelValue", "LargestImagePixelValue", "SmallestPixelValueInSeries", "LargestPixelValueInSeries", "SmallestImagePixelValueInPlane",
+    "SmallestImagePixelValue", "LargestImagePixelValue", "SmallestPixelValueInSeries", "LargestPixelValueInSeries",
+    "SmallestImagePixelValueInPlane",
     "LargestImagePixelValueInPlane", "PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "NumberOfFrames",
 )  # fmt: skip
 _OF_SIZE = (
     "ReconstructionDiameter", "SequenceOfUltrasoundRegions", "ShutterShape", "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge",
-    "ShutterUpperHorizontalEdge", "ShutterLowerHorizontalEdge", "CenterOfCircularShutter", "RadiusOfCircularShutter", "VerticesOfThePolygonalShutter",
+    "ShutterUpperHorizontalEdge", "ShutterLowerHorizontalEdge", "CenterOfCircularShutter", "RadiusOfCircularShutter",
+    "VerticesOfThePolygonalShutter",
 )  # fmt: skip
 """Elements that hold for the size of the source's frames only."""
 _OF_STORED_VALUES = (
@@ -205,10 +208,14 @@ def clean(elements: Elements, plan: Plan, *, is_resized: bool) -> None:
     for tag in list(elements):
         group = tag >> 16
         is_overlay = group & 0xFF01 == 0x6000
-        if is_overlay and (is_resized or plan.is_cut or _is_embedded(elements, group)):
+        gone = is_overlay and (is_resized or plan.is_cut or _is_embedded(elements, group))
+        if gone or (group & 1 and (plan.is_cut or (plan.is_rescaled and _is_scale(tag)))):
             del elements[tag]
-        elif group & 1 and (plan.is_cut or (plan.is_rescaled and (group, tag & 0xFF) in _PRIVATE_SCALES and tag & 0xFFFF > 0xFF)):
-            del elements[tag]
+
+
+def _is_scale(tag: int) -> bool:
+    """Whether a vendor's element turns stored values into others."""
+    return (tag >> 16, tag & 0xFF) in _PRIVATE_SCALES and tag & 0xFFFF > 0xFF
 
 
 def _is_embedded(elements: Elements, group: int) -> bool:
@@ -227,7 +234,7 @@ def _set_place(elements: Elements, plan: Plan, i: int) -> None:
         if plan.step_mm is None:
             if plan.headers is None:
                 set_element(elements, "SpacingBetweenSlices", None)
-        elif not is_near(elements, "SpacingBetweenSlices", plan.step_mm, 0.01) and not is_near(elements, "SpacingBetweenSlices", -plan.step_mm, 0.01):
+        elif not any(is_near(elements, "SpacingBetweenSlices", step, 0.01) for step in (plan.step_mm, -plan.step_mm)):
             set_element(elements, "SpacingBetweenSlices", plan.step_mm)
 
 
@@ -266,7 +273,7 @@ def _set_values(elements: Elements, plan: Plan, i: int, limits: tuple[int, int] 
         if TAGS["DoseGridScaling"] in elements or TAGS["DoseGridScaling"] in plan.shared:
             stated = {"DoseGridScaling": (slope, 0.0)}
         for keyword, (number, default) in stated.items():
-            if plan.applies_rescale or TAGS[keyword] in elements or number != default:
+            if plan.applies_rescale or plan.headers is None or TAGS[keyword] in elements or number != default:
                 settle(elements, keyword, number, 1e-14)
     vr = "SS" if encoding.is_signed else "US"
     for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
@@ -344,7 +351,8 @@ def add_equipment(elements: Elements, version: str) -> None:
     tag, _ = tag_and_vr("ContributingEquipmentSequence")
     before: list[Any] = list(elements[tag].items()) if tag in elements else []
     purpose = {"CodeValue": "109103", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Modifying Equipment"}
-    item = {"Manufacturer": "xdicom", "ManufacturerModelName": "xdicom", "SoftwareVersions": version, "PurposeOfReferenceCodeSequence": [purpose]}
+    names = {"Manufacturer": "xdicom", "ManufacturerModelName": "xdicom", "SoftwareVersions": version}
+    item = {**names, "PurposeOfReferenceCodeSequence": [purpose]}
     set_element(elements, "ContributingEquipmentSequence", [*before, item])
 
 

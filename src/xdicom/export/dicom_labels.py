@@ -8,7 +8,16 @@ import xarray as xr
 from xdicom.export.dicom_header import LABELS
 from xdicom.export.dicom_planes import Planes, frame_sizes, label_of
 
-_CONSTANT = ("slice_thickness", "repetition_time", "echo_time", "inversion_time", "flip_angle", "kvp", "exposure_time", "x_ray_tube_current")
+_CONSTANT = (
+    "slice_thickness",
+    "repetition_time",
+    "echo_time",
+    "inversion_time",
+    "flip_angle",
+    "kvp",
+    "exposure_time",
+    "x_ray_tube_current",
+)
 """Labels that are attributes where they do not vary."""
 _OF_PLANES = ("slice_location", "trigger_time", "frame_reference_time", "image_index", "temporal_position_identifier")
 """Labels that would be wrong for planes that none of the source's is."""
@@ -61,7 +70,8 @@ def _times(array: xr.DataArray, count: int) -> dict[str, np.ndarray]:
         found["FrameReferenceTime"] = seconds.astype(float) * 1000
     elif "acquisition_time" not in array.coords:
         start = str(attrs.get("start", "1970-01-01T00:00:00"))
-        found["AcquisitionTime"] = seconds.astype(float) + float((np.datetime64(start, "us") - np.datetime64(start[:10], "us")) / np.timedelta64(1, "s"))
+        since_midnight = (np.datetime64(start, "us") - np.datetime64(start[:10], "us")) / np.timedelta64(1, "s")
+        found["AcquisitionTime"] = seconds.astype(float) + float(since_midnight)
     return found
 
 

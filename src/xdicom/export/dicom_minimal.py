@@ -27,39 +27,59 @@ _MODALITIES = {"CT": CT, "MR": MR, "PT": PET}
 _NAMES = {CT: "CT Image", MR: "MR Image", PET: "PET Image", SECONDARY_CAPTURE: "Secondary Capture Image"}
 
 _EMPTY = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID",
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName",
+    "StudyID",
     "SeriesNumber", "PatientOrientation",
 )  # fmt: skip
 """Elements that every image must have, if only empty."""
 _TYPE_1 = {
     CT: (),
     MR: ("ScanningSequence", "SequenceVariant"),
-    PET: ("Units", "SeriesType", "CountsSource", "DecayCorrection", "NumberOfSlices", "ActualFrameDuration", "FrameReferenceTime", "ImageIndex"),
+    PET: (
+        "Units",
+        "SeriesType",
+        "CountsSource",
+        "DecayCorrection",
+        "NumberOfSlices",
+        "ActualFrameDuration",
+        "FrameReferenceTime",
+        "ImageIndex",
+    ),
     SECONDARY_CAPTURE: (),
 }
 """Elements of each class that must have a value, besides those that follow from pixels and place."""
 _TYPE_2 = {
     CT: ("KVP", "AcquisitionNumber", "PositionReferenceIndicator", "Manufacturer", "PatientPosition"),
-    MR: ("ScanOptions", "MRAcquisitionType", "EchoTime", "EchoTrainLength", "RepetitionTime", "PositionReferenceIndicator", "Manufacturer", "PatientPosition"),
+    MR: (
+        "ScanOptions", "MRAcquisitionType", "EchoTime", "EchoTrainLength", "RepetitionTime", "PositionReferenceIndicator", "Manufacturer",
+        "PatientPosition",
+    ),
     PET: (
-        "CollimatorType", "CorrectedImage", "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "PositionReferenceIndicator", "Manufacturer",
-        "PatientPosition", "RadiopharmaceuticalInformationSequence", "PatientOrientationCodeSequence", "PatientGantryRelationshipCodeSequence",
+        "CollimatorType", "CorrectedImage", "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime",
+        "PositionReferenceIndicator", "Manufacturer",
+        "PatientPosition", "RadiopharmaceuticalInformationSequence", "PatientOrientationCodeSequence",
+        "PatientGantryRelationshipCodeSequence",
     ),
     SECONDARY_CAPTURE: (),
 }  # fmt: skip
 _FROM_ATTRS = {
-    "modality": "Modality", "frame_of_reference_uid": "FrameOfReferenceUID", "series_description": "SeriesDescription", "series_number": "SeriesNumber",
+    "modality": "Modality", "frame_of_reference_uid": "FrameOfReferenceUID", "series_description": "SeriesDescription",
+    "series_number": "SeriesNumber",
     "manufacturer": "Manufacturer", "manufacturer_model_name": "ManufacturerModelName", "patient_position": "PatientPosition",
     "image_type": "ImageType", "repetition_time": "RepetitionTime", "echo_time": "EchoTime", "inversion_time": "InversionTime",
     "flip_angle": "FlipAngle", "kvp": "KVP", "slice_thickness": "SliceThickness", "spacing_between_slices": "SpacingBetweenSlices",
     "pixel_padding_value": "PixelPaddingValue", "pixel_padding_range_limit": "PixelPaddingRangeLimit", "rescale_type": "RescaleType",
-    "voi_lut_function": "VOILUTFunction", "window_explanation": "WindowCenterWidthExplanation", "presentation_lut_shape": "PresentationLUTShape",
+    "voi_lut_function": "VOILUTFunction", "window_explanation": "WindowCenterWidthExplanation",
+    "presentation_lut_shape": "PresentationLUTShape",
     "gantry_detector_tilt": "GantryDetectorTilt", "sequence_name": "SequenceName", "convolution_kernel": "ConvolutionKernel",
     "lossy_image_compression": "LossyImageCompression", "lossy_image_compression_ratio": "LossyImageCompressionRatio",
     "lossy_image_compression_method": "LossyImageCompressionMethod", "burned_in_annotation": "BurnedInAnnotation",
-    "pet_units": "Units", "series_type": "SeriesType", "counts_source": "CountsSource", "decay_correction": "DecayCorrection", "suv_type": "SUVType",
-    "patient_weight": "PatientWeight", "patient_size": "PatientSize", "patient_sex": "PatientSex", "imager_pixel_spacing": "ImagerPixelSpacing",
+    "pet_units": "Units", "series_type": "SeriesType", "counts_source": "CountsSource", "decay_correction": "DecayCorrection",
+    "suv_type": "SUVType",
+    "patient_weight": "PatientWeight", "patient_size": "PatientSize", "patient_sex": "PatientSex",
+    "imager_pixel_spacing": "ImagerPixelSpacing",
     "pixel_spacing": "PixelSpacing", "number_of_temporal_positions": "NumberOfTemporalPositions",
+    "dose_calibration_factor": "DoseCalibrationFactor",
 }  # fmt: skip
 _OF_PLANES = {"ActualFrameDuration": "actual_frame_duration", "FrameReferenceTime": "frame_reference_time", "ImageIndex": "image_index"}
 
@@ -78,7 +98,8 @@ def minimal_header(array: xr.DataArray, planes: Planes, attributes: Mapping[str,
     sop_class = SECONDARY_CAPTURE if array.name in (DISPLAY, RGB) else CLASSIC.get(stated, stated)
     if sop_class not in _TYPE_1:
         raise UnsupportedEncodingError(
-            f"objects of SOP class {stated} can't be written from labels alone: open the source in this process first, as with xdicom.scan(), "
+            f"objects of SOP class {stated} can't be written from labels alone: open the source in this process first, "
+            "as with open_series(), "
             "or write what to_display() makes, as Secondary Capture"
         )
     header: Elements = {}
@@ -109,7 +130,10 @@ def _add_pet(header: Elements, array: xr.DataArray) -> None:
         set_element(header, "ImageIndex", 1)
     dose = {name: array.attrs[name] for name in ("radionuclide_total_dose", "radionuclide_half_life") if name in array.attrs}
     if dose:
-        item = {"RadionuclideTotalDose": dose.get("radionuclide_total_dose", ""), "RadionuclideHalfLife": dose.get("radionuclide_half_life", "")}
+        item = {
+            "RadionuclideTotalDose": dose.get("radionuclide_total_dose", ""),
+            "RadionuclideHalfLife": dose.get("radionuclide_half_life", ""),
+        }
         set_element(header, "RadiopharmaceuticalInformationSequence", [{**item, "RadionuclideCodeSequence": []}])
 
 
@@ -131,7 +155,9 @@ def _add_tables(header: Elements, array: xr.DataArray) -> None:
 
 def _table_item(table: LookupTable) -> dict[str, Any]:
     entries = np.asarray(table.data).astype("<u2")
-    item: dict[str, Any] = {"LUTDescriptor": [len(entries) % 65536, int(table.first_mapped), max(int(table.bits), 9) if table.bits > 8 else 8]}
+    item: dict[str, Any] = {
+        "LUTDescriptor": [len(entries) % 65536, int(table.first_mapped), max(int(table.bits), 9) if table.bits > 8 else 8]
+    }
     item["LUTData"] = entries.tobytes()
     if table.explanation:
         item["LUTExplanation"] = table.explanation
@@ -142,11 +168,14 @@ def _check(header: Elements, array: xr.DataArray, planes: Planes, sop_class: str
     if sop_class in (CT, MR, PET):
         if planes.positions_mm is None or planes.orientation is None or planes.spacing_mm is None:
             raise InconsistentSeriesError(
-                f"a {_NAMES[sop_class]} needs a place in the patient, and the array has none: it takes coordinates z, y and x, and the attribute "
+                f"a {_NAMES[sop_class]} needs a place in the patient, and the array has none: it takes coordinates z, y and x, "
+                "and the attribute "
                 "image_orientation_patient; or write what to_display() makes, as Secondary Capture"
             )
         if "frame_of_reference_uid" not in array.attrs and "FrameOfReferenceUID" not in attributes:
-            raise InconsistentSeriesError("frame_of_reference_uid is no attribute of the array: give attributes={'FrameOfReferenceUID': ...}")
+            raise InconsistentSeriesError(
+                "frame_of_reference_uid is no attribute of the array: give attributes={'FrameOfReferenceUID': ...}"
+            )
     given = {keyword for keyword, value in attributes.items() if value not in (None, "")}
     missing = []
     for keyword in _TYPE_1[sop_class]:
@@ -161,5 +190,5 @@ def _check(header: Elements, array: xr.DataArray, planes: Planes, sop_class: str
         example = ", ".join(f"{keyword!r}: ..." for keyword in missing)
         raise InconsistentSeriesError(
             f"labels alone don't say what a {_NAMES[sop_class]} must state: {', '.join(missing)}. Give attributes={{{example}}}, "
-            "or open the source in this process first, as with xdicom.scan()"
+            "or open the source in this process first, as with open_series()"
         )

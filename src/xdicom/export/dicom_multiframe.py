@@ -13,7 +13,7 @@ from uuid import uuid4
 import numpy as np
 
 from xdicom.errors import SourceError, UnsupportedEncodingError
-from xdicom.export.dicom_elements import Elements, file_head, set_element, tag_and_vr
+from xdicom.export.dicom_elements import Elements, file_head, make_value, set_element, tag_and_vr
 from xdicom.export.dicom_groups import PER_FRAME, SHARED, settle_groups
 from xdicom.export.dicom_header import Plan, add_loss, clean, mark_derived, put_in, set_attributes, set_multiframe_values, settle
 from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail
@@ -24,7 +24,13 @@ from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import Array
 from xdicom.sources.options import using_options
 
-_OF_CONCATENATIONS = ("ConcatenationUID", "InConcatenationNumber", "InConcatenationTotalNumber", "ConcatenationFrameOffsetNumber", "SOPInstanceUIDOfConcatenationSource")
+_OF_CONCATENATIONS = (
+    "ConcatenationUID",
+    "InConcatenationNumber",
+    "InConcatenationTotalNumber",
+    "ConcatenationFrameOffsetNumber",
+    "SOPInstanceUIDOfConcatenationSource",
+)
 _GRID_OFFSETS, _SLICES = "GridFrameOffsetVector", "SliceVector"
 
 
@@ -49,9 +55,9 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
                     error = max(error, largest)
                 done += len(batch)
         for name, rows in zip(names, series.frames_of, strict=True):
-            ratio = rows.size * np.prod(series.plan.form.encoding.frame_shape) * series.plan.form.encoding.dtype.itemsize / max(1, length[rows].sum())
-            elements = multiframe_header(series, rows, float(ratio))
             encoding = series.plan.form.encoding
+            native = rows.size * int(np.prod(encoding.frame_shape)) * encoding.dtype.itemsize
+            elements = multiframe_header(series, rows, native / max(1, int(length[rows].sum())))
             with whole_file(folder / name) as file:
                 file.write(file_head(elements, encoding.transfer_syntax_uid) + pixel_element_head(encoding, length[rows].tolist()))
                 for row in rows.tolist():
@@ -69,7 +75,9 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
     return series.done(size, error)
 
 
-def encode_block(block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str) -> tuple[str, np.ndarray, list[int], float]:
+def encode_block(
+    block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str
+) -> tuple[str, np.ndarray, list[int], float]:
     """Write the frames of one block into a part; its name, the planes in it, the bytes of each, and the largest error."""
     rows, name = rows_at(place, shape), uuid4().hex
     lengths, error = [], 0.0
@@ -125,7 +133,9 @@ def _set_evidence(elements: Elements, plan: Plan) -> None:
     set_element(elements, "SourceImageEvidenceSequence", [of_study])
 
 
-def _settle_vectors(elements: Elements, plan: Plan, source_frames: tuple[tuple[str, str, int], ...], frames: int, seconds: np.ndarray | None) -> None:
+def _settle_vectors(
+    elements: Elements, plan: Plan, source_frames: tuple[tuple[str, str, int], ...], frames: int, seconds: np.ndarray | None
+) -> None:
     """Elements that hold a value for each frame, for the frames that are written (PS3.3 C.7.6.6)."""
     _set_first_place(elements, plan)
     pointer = elements.get(TAGS["FrameIncrementPointer"])
@@ -138,7 +148,7 @@ def _settle_vectors(elements: Elements, plan: Plan, source_frames: tuple[tuple[s
             continue
         if numbers is None:
             raise UnsupportedEncodingError(
-                f"({tag >> 16:04X},{tag & 0xFFFF:04X}) has a value for each frame of the source, and the array no longer says which these are: "
+                f"({tag >> 16:04X},{tag & 0xFFFF:04X}) has a value for each frame of the source, and the array no longer says which: "
                 "keep the coordinate frame_number, or write what to_display() makes"
             )
         kept: list[Any] = [value.numbers()[number] for number in numbers]
@@ -146,18 +156,12 @@ def _settle_vectors(elements: Elements, plan: Plan, source_frames: tuple[tuple[s
         if tag == slices:
             kept = (np.unique(kept, return_inverse=True)[1].reshape(-1) + 1).tolist()
             set_element(elements, "NumberOfSlices", max(kept))
-        _set_by_tag(elements, tag, value.vr, kept)
+        elements[tag] = make_value(value.vr, kept)
     if grid in elements and plan.positions_mm is not None and plan.orientation is not None:
         normal = np.cross(plan.orientation[:3], plan.orientation[3:6])
         settle(elements, _GRID_OFFSETS, np.round((plan.positions_mm - plan.positions_mm[0]) @ normal, 9))
     if seconds is not None and len(seconds) > 1 and np.isfinite(seconds).all():
         _set_times(elements, seconds)
-
-
-def _set_by_tag(elements: Elements, tag: int, vr: str, values: list[Any]) -> None:
-    from xdicom.export.dicom_elements import make_value
-
-    elements[tag] = make_value(vr, values)
 
 
 def _set_times(elements: Elements, seconds: np.ndarray) -> None:

@@ -89,13 +89,14 @@ def measure(planes: np.ndarray, source: Rescale | None) -> np.ndarray:
 
 def ranges_of(measured: np.ndarray) -> Ranges:
     """`Ranges` of what `measure` found in all planes."""
-    return Ranges(
-        measured[:, 0], measured[:, 1], measured[:, 2].astype(bool), measured[:, 3].astype(bool), measured[:, 4], measured[:, 5], measured[:, 6]
-    )
+    low, high, is_whole, has_nan, *by_source = measured.T
+    return Ranges(low, high, is_whole.astype(bool), has_nan.astype(bool), *by_source)
 
 
-def choose_rescale(ranges: Ranges, source: Rescale | None, source_limits: tuple[int, int], *, from_zero: bool) -> tuple[Rescale, bool, bool]:
-    """Slopes and intercepts with the smallest error, whether they are those of the source, and whether stored values have a sign.
+def choose_rescale(
+    ranges: Ranges, source: Rescale | None, source_limits: tuple[int, int], *, from_zero: bool
+) -> tuple[Rescale, bool, bool]:
+    """Slopes and intercepts with the smallest error, whether they are the source's, and whether stored values have a sign.
 
     Where something is no number, one stored value is left free for it.
 
@@ -165,7 +166,9 @@ def to_stored(values: np.ndarray, form: Form, rescale: tuple[float, float] | Non
     is_missing = np.isnan(values) if values.dtype.kind == "f" else None
     if is_missing is not None and is_missing.any():
         if form.nan_value is None:
-            raise ValueError(f"{what} has values that are no numbers, and nothing says how they are stored: fill them first, as with array.fillna(0)")
+            raise ValueError(
+                f"{what} has values that are no numbers, and nothing says how they are stored: fill them first, as with array.fillna(0)"
+            )
         values = np.where(is_missing, 0 if rescale is None else rescale[1], values)
     error = 0.0
     if rescale is not None:
@@ -177,7 +180,8 @@ def to_stored(values: np.ndarray, form: Form, rescale: tuple[float, float] | Non
     elif values.dtype.kind == "f":
         if not (values == np.rint(values)).all():
             raise ValueError(
-                f"{what} has fractions, which stored values of {dtype} can't hold: say what they mean with array.rename('modality_values'), "
+                f"{what} has fractions, which stored values of {dtype} can't hold: "
+                "say what they mean with array.rename('modality_values'), "
                 "so that they are stored through a slope, or round them"
             )
     elif values.dtype.kind == "b":
@@ -187,7 +191,9 @@ def to_stored(values: np.ndarray, form: Form, rescale: tuple[float, float] | Non
     if values.dtype != dtype or form.encoding.bits_stored < 8 * dtype.itemsize:
         smallest, largest = values.min(initial=high), values.max(initial=low)
         if smallest < low or largest > high:
-            hint = "give another rescale=" if rescale is not None else f"give bits_stored= (now {form.encoding.bits_stored}), or change the type of the array"
+            hint = "give another rescale="
+            if rescale is None:
+                hint = f"give bits_stored= (now {form.encoding.bits_stored}), or change the type of the array"
             raise ValueError(f"{what} has stored values from {smallest:g} to {largest:g}, and {low} to {high} can be written: {hint}")
     result = np.ascontiguousarray(values, dtype)
     if is_missing is not None and is_missing.any() and form.nan_value is not None:
@@ -223,7 +229,8 @@ def pixel_element_head(encoding: PixelEncoding, frame_lengths: Sequence[int]) ->
         total = sum(frame_lengths)
         if total + total % 2 > 0xFFFFFFFE:
             raise UnsupportedEncodingError(
-                f"uncompressed pixel data of {total} bytes does not fit one instance (2**32 - 2 do, PS3.5 8.1.1): give a compressing transfer_syntax="
+                f"uncompressed pixel data of {total} bytes does not fit one instance (2**32 - 2 do, PS3.5 8.1.1): "
+                "give a compressing transfer_syntax="
             )
         return struct.pack("<HH2sHI", 0x7FE0, tag, vr, 0, total + total % 2)
     offsets = np.cumsum([0, *frame_lengths[:-1]])
@@ -238,6 +245,4 @@ def pixel_element_tail(encoding: PixelEncoding, total: int) -> bytes:
 
 def with_sign(encoding: PixelEncoding, *, is_signed: bool, bits: int = WORD) -> PixelEncoding:
     """`encoding` for grayscale integers that fill their cells."""
-    return replace(
-        encoding, samples_per_pixel=1, bits_allocated=bits, bits_stored=bits, high_bit=bits - 1, is_signed=is_signed, pixel_keyword=PIXEL_DATA, pixel_vr="OW"
-    )
+    return replace(encoding, samples_per_pixel=1, bits_allocated=bits, bits_stored=bits, high_bit=bits - 1, is_signed=is_signed)

@@ -43,7 +43,8 @@ def arranged(array: xr.DataArray) -> xr.DataArray:
     """
     missing = [dim for dim in ("y", "x") if dim not in array.dims]
     if missing:
-        raise ValueError(f"an image has rows and columns, and this array no dimension {' and '.join(missing)}: it has {', '.join(map(str, array.dims))}")
+        there = ", ".join(map(str, array.dims))
+        raise ValueError(f"an image has rows and columns, and this array no dimension {' and '.join(missing)}: it has {there}")
     return array.transpose(..., *(dim for dim in PLANE if dim in array.dims))
 
 
@@ -88,8 +89,9 @@ def planes_of(array: xr.DataArray) -> Planes:
         if z is not None and np.abs(stated @ normal - z).max(initial=0) > PLACE_TOLERANCE_MM:
             worst = int(np.abs(stated @ normal - z).argmax())
             raise InconsistentSeriesError(
-                f"labels contradict each other: plane {worst} lies at z = {z[worst]:g} mm, and at {stated[worst] @ normal:g} mm by its coordinates "
-                "image_position_patient_x, _y, _z. Drop or change what is wrong, as with array.drop_vars('image_position_patient_x')"
+                f"labels contradict each other: plane {worst} lies at z = {z[worst]:g} mm, and at {stated[worst] @ normal:g} mm "
+                "by its coordinates image_position_patient_x, _y, _z. Drop or change what is wrong, "
+                "as with array.drop_vars('image_position_patient_x')"
             )
         x_opened, y_opened = _opened_corner(array, stated, row, column)
         positions = stated + (x_first - x_opened) * row + (y_first - y_opened) * column
@@ -137,7 +139,8 @@ def _opened_corner(array: xr.DataArray, positions: np.ndarray, row: np.ndarray, 
         is_whole = np.isclose(along_row, x, atol=1e-6) & np.isclose(along_column, y, atol=1e-6)
         if not is_whole.any():
             raise InconsistentSeriesError(
-                "the planes are shifted against each other and unevenly spaced, and rows or columns were selected: their corners can't be told. "
+                "the planes are shifted against each other and unevenly spaced, and rows or columns were selected: "
+                "their corners can't be told. "
                 "Select rows and columns after to_dicom(), or slices of even distance"
             )
         return x, y

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID, uuid4
 
 import numpy as np
 import xarray as xr
@@ -125,7 +127,10 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     """
     name = str(array.name)
     if name not in _WRITTEN:
-        raise ValueError(f"values named {array.name!r} have no meaning that DICOM knows: say what they are with array.rename(), as one of {', '.join(_WRITTEN)}")
+        raise ValueError(
+            f"values named {array.name!r} have no meaning that DICOM knows: say what they are with array.rename(), "
+            f"as one of {', '.join(_WRITTEN)}"
+        )
     origin = find_origin(array)
     planes = planes_of(array)
     count = len(origin.rows)
@@ -173,7 +178,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         windows=None if name in PICTURES else window_labels(array, count),
         rescale=chosen.rescale,
         applies_rescale=chosen.applies_rescale,
-        sources=_sources(array, origin, header, count),
+        sources=_sources(array, header, count),
         is_derived=not keeps,
         is_rescaled=chosen.is_rescaled,
         is_cut=_is_cut(origin, array, kinds),
@@ -225,10 +230,11 @@ def _read(place: Place) -> Elements:
 
 
 def new_uids(planes: int, seed: str | None) -> list[str]:
-    """UIDs of the instances, and behind them those of a study and a series."""
-    from pydicom.uid import generate_uid  # noqa: PLC0415 - half a second, and only writing needs it
-
-    return [str(generate_uid(prefix=None, entropy_srcs=None if seed is None else [seed, str(i)])) for i in range(planes + 2)]
+    """UIDs of the instances, and behind them those of a study and a series (PS3.5 B.2)."""
+    if seed is None:
+        return [f"2.25.{uuid4().int}" for _ in range(planes + 2)]
+    digests = (blake2b(f"{seed}\n{number}".encode(), digest_size=16).digest() for number in range(planes + 2))
+    return [f"2.25.{UUID(bytes=digest, version=4).int}" for digest in digests]
 
 
 def _is_multiframe(header: Elements) -> bool:
@@ -268,7 +274,7 @@ def _first_text(header: Elements, keyword: str) -> str:
     return next(iter(texts_of(header, keyword)), "")
 
 
-def _sources(array: xr.DataArray, origin: Origin, header: Elements, count: int) -> tuple[tuple[str, str] | None, ...]:
+def _sources(array: xr.DataArray, header: Elements, count: int) -> tuple[tuple[str, str] | None, ...]:
     """SOP Class and Instance UID of the instance of each plane."""
     uids = label_of(array, "sop_instance_uid")
     if uids is None:

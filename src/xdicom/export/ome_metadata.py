@@ -150,6 +150,8 @@ def _directions(array: xr.DataArray) -> dict[str, np.ndarray]:
     """
     if "image_orientation_patient" not in array.attrs or not {"z", "y", "x"} <= set(array.coords):
         return {}
+    if array["z"].ndim and array["z"].dims != ("z",):
+        return {}
     affine = affine_of(array)
     return {axis: affine[:3, column] for axis, column in (("x", 0), ("y", 1), ("z", 2)) if affine[:3, column].any()}
 

@@ -75,8 +75,8 @@ def references_of(array: xr.DataArray) -> References:
     found = locate_frames(array) if array.name == STORED else None
     if found is None:
         raise SourceError(
-            f"{array.name!r} can't be traced to frames in files: references are made of stored values, as open_series() gives them, "
-            "in the process that opened them"
+            f"{array.name!r} can't be traced to frames in files: references are made of stored values as open_series() gives them, "
+            "in the process that opened them, and of instances that have a SOP Instance UID"
         )
     frames, rows = found
     encodings = _encodings(frames, rows)

@@ -33,7 +33,6 @@ from xdicom.sources.locate import locate
 
 if TYPE_CHECKING:
     from icechunk import IcechunkStore  # type: ignore[import-not-found,unused-ignore]
-    from obspec_utils.registry import ObjectStoreRegistry  # type: ignore[import-not-found,unused-ignore]
     from virtualizarr.manifests import ManifestStore  # type: ignore[import-not-found,unused-ignore]
 
 
@@ -65,15 +64,14 @@ def write_kerchunk(array: xr.DataArray, path: str | os.PathLike[str] | None = No
     refs: dict[str, Any] = {key: _inline(data) for key, data in _contents(store).items()}
     target = zarr.open_array(store, path=name, mode="r")
     urls = [_file_url(url) for url in references.urls]
-    for index in np.ndindex(references.source.shape):
-        source = int(references.source[index])
+    flat = (column.reshape(-1).tolist() for column in (references.source, references.offset, references.length))
+    for index, source, offset, length in zip(np.ndindex(references.source.shape), *flat, strict=True):
         if source >= 0:
-            key = f"{name}/{target.metadata.encode_chunk_key(index)}"
-            refs[key] = [urls[source], int(references.offset[index]), int(references.length[index])]
+            refs[f"{name}/{target.metadata.encode_chunk_key(index)}"] = [urls[source], offset, length]
     whole = {"version": 1, "refs": refs}
     if path is not None:
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(whole, file)
+            file.write(json.dumps(whole))
     return whole
 
 
@@ -140,8 +138,8 @@ class DicomParser:
     storage_options: Mapping[str, object] | None = None
     """Options for storage that is not local, with which headers are read."""
 
-    def __call__(self, url: str, registry: ObjectStoreRegistry) -> ManifestStore:
-        """References to the frames at a URL: a file, a folder, a pattern.
+    def __call__(self, url: str, registry: Any) -> ManifestStore:
+        """References to the frames at a URL (a file, a folder, a pattern), for VirtualiZarr's registry of object stores.
 
         Raises
         ------

@@ -57,6 +57,7 @@ _TABLE = """
 0020: 9311 CS DimensionOrganizationType, 9421 LO DimensionDescriptionLabel, 9453 LO FrameLabel
 0028: 0002 US SamplesPerPixel, 0004 CS PhotometricInterpretation, 0006 US PlanarConfiguration, 0008 IS NumberOfFrames
 0028: 0009 AT FrameIncrementPointer, 0010 US Rows, 0011 US Columns, 0030 DS PixelSpacing, 0034 IS PixelAspectRatio
+0028: 0051 CS CorrectedImage
 0028: 0100 US BitsAllocated, 0101 US BitsStored, 0102 US HighBit, 0103 US PixelRepresentation, 0106 US|SS SmallestImagePixelValue
 0028: 0107 US|SS LargestImagePixelValue, 0120 US|SS PixelPaddingValue, 0121 US|SS PixelPaddingRangeLimit
 0028: 0122 FL FloatPixelPaddingValue, 0123 FD DoubleFloatPixelPaddingValue, 0124 FL FloatPixelPaddingRangeLimit
@@ -69,6 +70,7 @@ _TABLE = """
 0028: 1203 OW BluePaletteColorLookupTableData, 1204 OW AlphaPaletteColorLookupTableData
 0028: 1221 OW SegmentedRedPaletteColorLookupTableData, 1222 OW SegmentedGreenPaletteColorLookupTableData
 0028: 1223 OW SegmentedBluePaletteColorLookupTableData, 1224 OW SegmentedAlphaPaletteColorLookupTableData, 2000 OB ICCProfile
+0028: 1401 SQ DataFrameAssignmentSequence
 0028: 2002 CS ColorSpace, 2110 CS LossyImageCompression, 2112 DS LossyImageCompressionRatio, 2114 CS LossyImageCompressionMethod
 0028: 3000 SQ ModalityLUTSequence, 3002 US|SS LUTDescriptor, 3003 LO LUTExplanation, 3004 LO ModalityLUTType, 3006 US|OW LUTData
 0028: 3010 SQ VOILUTSequence, 3110 SQ SoftcopyVOILUTSequence, 9110 SQ PixelMeasuresSequence, 9132 SQ FrameVOILUTSequence
@@ -123,6 +125,7 @@ _PRIVATE = """
 2005 Philips MR Imaging DD 005: 12 IS DiffusionBValueNumber, 13 IS GradientOrientationNumber, 29 CS LabelType
 0065 Image Private Header: 09 FD DiffusionBValueActual, 0A FD DiffusionBValue, 37 FD DiffusionGradientDirection, 50 DS GridSlices
 0065 Image Private Header: 51 SQ GridSliceSequence
+0009 GEMS_PETD_01: 0D DT ScanDatetime
 7053 Philips PET Private Group: 00 DS SuvScaleFactor, 09 DS ActivityConcentrationScaleFactor
 """
 """Vendors' elements: group and private creator, then low byte of the element, VR and a name of ours (PS3.5 7.8.1)."""

@@ -9,9 +9,10 @@ import numpy as np
 from xdicom.index.axes import Division, divide
 from xdicom.index.clocks import diffusion_of
 from xdicom.index.kinds import dose_positions, frame_axes, is_segmentation, nuclear_axes, nuclear_positions, segment_axes
+from xdicom.index.names import stack_name
 from xdicom.index.records import Records
 from xdicom.index.spacing import Stack, stack_planes
-from xdicom.index.split import plane_name, split, stack_name
+from xdicom.index.split import plane_name, split
 from xdicom.index.tiles import cut_tiles, number_column
 from xdicom.index.twins import describe_twins
 from xdicom.model.frames import FrameTable

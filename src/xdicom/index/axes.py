@@ -133,10 +133,11 @@ def _meaning(
     if chosen.kind == "diffusion":
         return Axis("diffusion", None, chosen.attrs), labels
     if chosen.kind in ("temporal_position", "phase_number", "clock", "time", "repetition"):
-        for clock in _clocks(records):
-            values = _values_on(clock.seconds, labels, steps)
+        for clock, is_start in _clocks(records):
+            values = _starts_of(clock.seconds, place, labels) if is_start else _values_on(clock.seconds, labels, steps)
             if values is not None and (np.diff(values) > 0).all():
-                attrs: dict[str, object] = {"units": "s", "source": clock.source, "long_name": "time since the first step"}
+                name = "time from the earliest plane of the first step to that of each step" if is_start else "time since the first step"
+                attrs: dict[str, object] = {"units": "s", "source": clock.source, "long_name": name}
                 if clock.is_absolute:
                     attrs["start"] = str(np.datetime64(round(values[0] * 1e6), "us"))
                 return Axis("time", np.round(values - values[0], 6), attrs), labels
@@ -166,13 +167,28 @@ def _rises_with(values: np.ndarray, place: np.ndarray, labels: np.ndarray) -> bo
     return bool((np.diff(values[order])[is_next] > TIME_TOLERANCE_S).all())
 
 
-def _clocks(records: Records) -> list[Clock]:
+def _clocks(records: Records) -> list[tuple[Clock, bool]]:
+    """Clocks in the order in which they are believed, and whether planes of one step may differ.
+
+    The time of content comes last: it often is that of reconstruction.
+    """
+    acquired = acquisition_clock(records)
     return [
-        acquisition_clock(records),
-        Clock(records.numbers("philips_dynamic_time"), "(2005,xxA0) Philips MR Imaging DD 001"),
-        Clock(records.numbers("frame_reference_time") / 1000, "FrameReferenceTime"),
-        content_clock(records),
+        (acquired, False),
+        (Clock(records.numbers("philips_dynamic_time"), "(2005,xxA0) Philips MR Imaging DD 001"), False),
+        (Clock(records.numbers("frame_reference_time") / 1000, "FrameReferenceTime"), False),
+        (acquired, True),
+        (content_clock(records), False),
     ]
+
+
+def _starts_of(values: np.ndarray, place: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+    """The earliest value of each step, where values rise from step to step at each place; else None."""
+    if not _rises_with(values, place, labels):
+        return None
+    starts = np.full(int(labels.max()) + 1, np.inf)
+    np.minimum.at(starts, labels, values)
+    return starts
 
 
 def _values_on(values: np.ndarray, labels: np.ndarray, steps: int) -> np.ndarray | None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from xdicom.headers.dictionary import TAGS
+from xdicom.headers.luts import parse_real_world_maps
 from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
 from xdicom.index.records import Records
-from xdicom.index.twins import FORMS
 from xdicom.model.columns import distinct_rows
 from xdicom.model.plane import slice_normals, unit
 
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+"""SOP class of parametric maps (PS3.3 A.75)."""
 ORIENTATION_TOLERANCE = 1e-3
 """Largest difference of direction cosines within a stack: jitter of real scanners is below 1e-7, real turns are above 0.1."""
 SPACING_TOLERANCE_MM = 1e-4
@@ -37,7 +39,8 @@ def split(records: Records) -> list[Records]:
     """Parts of a series that may each become an array, in order of first occurrence, with the reasons of the split.
 
     The keys, in this order: SOP Class, segments described, Series Number, study and patient position, pixel encoding, frame of reference,
-    orientation, pixel spacing, image kind (values 3 and on of Image Type or Frame Type, complex component), stack.
+    orientation, pixel spacing, image kind (values 3 and on of Image Type or Frame Type, complex component), quantity (of
+    parametric maps), stack.
     """
     parts = [records]
     for key in KEYS:
@@ -189,6 +192,29 @@ def _kind_labels(records: Records) -> np.ndarray:
     return np.fromiter((numbers.setdefault(kind, len(numbers)) for kind in image_kind(records).tolist()), np.int64, len(records))
 
 
+def _quantities(records: Records) -> list[str] | None:
+    """What parametric maps show and its units, of each distinct mapping; None for other objects (PS3.3 C.7.6.16.2.11)."""
+    column = records.column("real_world_value_mapping_sequence")
+    if column is None or column.kind != "raw" or not (records.texts("sop_class_uid") == PARAMETRIC_MAP).all():
+        return None
+    sets = [parse_real_world_maps({TAGS["RealWorldValueMappingSequence"]: value}) for value in column.values]
+    return [", ".join(f"{each.quantity or each.label} [{each.unit}]" for each in maps) for maps in sets]
+
+
+def _quantity_labels(records: Records) -> np.ndarray:
+    names, column = _quantities(records), records.column("real_world_value_mapping_sequence")
+    if names is None or column is None:
+        return np.zeros(len(records), np.int64)
+    distinct = list(dict.fromkeys(names))
+    labels = np.array([*(distinct.index(name) for name in names), -1], np.int64)
+    return np.asarray(labels[column.codes])
+
+
+def _describe_quantity(records: Records) -> str:
+    names = _quantities(records)
+    return names[0] if names else "none"
+
+
 KEYS: tuple[Key, ...] = (
     Key("SOP class", _codes("sop_class_uid"), _describe("sop_class_uid")),
     Key("segments", _codes("segment_sequence"), _describe_segments),
@@ -199,48 +225,7 @@ KEYS: tuple[Key, ...] = (
     Key("orientation", _orientation_labels, _describe_orientation),
     Key("pixel spacing", _spacing_labels, _describe("pixel_spacing")),
     Key("image kind", _kind_labels, lambda records: image_kind(records)[0] or "none"),
+    Key("quantity", _quantity_labels, _describe_quantity),
     Key("stack", _codes("stack_id"), _describe("stack_id")),
 )
 """Properties that frames of one array share, in the order in which a series is split by them."""
-
-_PARTS = {
-    "M": "magnitude",
-    "P": "phase",
-    "R": "real",
-    "I": "imaginary",
-    "MAGNITUDE": "magnitude",
-    "PHASE": "phase",
-    "REAL": "real",
-    "IMAGINARY": "imaginary",
-}
-
-
-_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
-"""SOP classes of secondary captures begin with it (PS3.4 B.5)."""
-
-
-def stack_name(records: Records, number: int) -> str:
-    """Readable name of a stack by what sets it apart, such as `axial`, `phase` or `enhanced_coronal`; else its number."""
-    words = [_word(key, text) for key, _, text in (reason.partition(": ") for reason in records.reasons)]
-    return "_".join(word for word in words if word) or f"stack_{number}"
-
-
-def _word(key: str, text: str) -> str:
-    """The word that a reason of the split gives to the name of a stack, or the empty string."""
-    if key == "SOP class":
-        _, form = FORMS.get(text, ("", ""))
-        return form.replace(" ", "_") or ("capture" if text.startswith(_CAPTURES) else "")
-    if key == "orientation":
-        return text.partition(" ")[0] if text != "none" else ""
-    if key == "pixel encoding":
-        shape, photometric = re.sub(r"(\d) [a-z]\w+ ", r"\1|", text).split("|")
-        return shape.replace(" ", "") + ("" if photometric.startswith("MONOCHROME") else f"_{_plain(photometric)}")
-    if key == "image kind":
-        return next((_PARTS[token] for token in text.split("\\") if token in _PARTS), None) or _plain(text)
-    if key == "segments":
-        return _plain(text)
-    return f"{key.partition(' ')[0]}_{_plain(text)}" if key in ("series number", "stack") else ""
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\W+", "_", text).strip("_").lower()[:32]

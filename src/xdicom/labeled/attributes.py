@@ -40,7 +40,7 @@ _LISTS = (
     "image_orientation_slide",
     "lossy_image_compression_ratio",
 )  # fmt: skip
-_MULTIPLE_TEXTS = ("image_type", "frame_type", "lossy_image_compression_method", "window_center_width_explanation")
+_MULTIPLE_TEXTS = ("image_type", "frame_type", "corrected_image", "lossy_image_compression_method", "window_center_width_explanation")
 _PERSON_ON_PET = ("patient_weight", "patient_size")
 SECONDS_PER_DAY = 86400
 
@@ -69,6 +69,8 @@ def header_attributes(grid: FrameGrid) -> dict[str, object]:
     groups, _ = planes_of(grid.frames.instances)
     if groups:
         attrs["overlay_groups"] = groups
+    if grid.column("data_frame_assignment_sequence") is not None:
+        attrs["has_enhanced_palette"] = True
     attrs |= _encoding_attributes(grid) | _geometry_attributes(grid)
     attrs |= {name: value for name, value in grid.attrs.items() if name != "plane" or grid.plane is not None}
     if attrs.get("modality") == "PT":
@@ -273,6 +275,9 @@ def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:
             )
             if np.isfinite(clock).any():
                 attrs[name] = _on_first_day(float(np.nanmin(clock)))
+    scan = grid.column("ge_scan_datetime")
+    if scan is not None and day is not None and np.isfinite(scan.first_numbers()).any():
+        attrs["ge_scan_datetime"] = _on_first_day(float(np.nanmin(scan.first_numbers())) - day * SECONDS_PER_DAY)
     sequence = grid.column("radiopharmaceutical_information_sequence")
     value = sequence.first() if sequence is not None and sequence.kind == "raw" else None
     if isinstance(value, RawValue):

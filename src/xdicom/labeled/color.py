@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from xdicom.errors import UnsupportedEncodingError
 from xdicom.labeled.display import display_plan, to_display
 from xdicom.labeled.parameters import (
     DISPLAY,
@@ -63,6 +64,8 @@ def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
         When `array` is not of a kind that this applies to, or the palette is unknown.
     PixelDataError
         When the file's palette is damaged.
+    UnsupportedEncodingError
+        When the file has an enhanced palette (PS3.3 C.7.6.23).
     """
     name = stage(array, (STORED, MODALITY, DISPLAY), "to_rgb")
     interpretation = str(array.attrs.get("photometric_interpretation", ""))
@@ -78,6 +81,11 @@ def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
         return _colored(array, palette_from_attrs(array.attrs["palette"]))
     if palette is not None:
         return _colored(_as_display(array), well_known_palette(palette))
+    if array.attrs.get("has_enhanced_palette"):
+        raise UnsupportedEncodingError(
+            "colours of an enhanced palette (Enhanced Palette Color Lookup Table Sequence, (0028,140B)), which mixes several kinds of "
+            "data, are not read: to_display() shows the gray values, to_rgb(palette=...) colours them by a palette of the standard"
+        )
     if name == STORED and "palette" in array.attrs:
         return _supplemented(array, palette_from_attrs(array.attrs["palette"]))
     raise ValueError(f"these values are grayscale: name a palette ({', '.join(PALETTE_UIDS)}), or use to_display()")

@@ -132,7 +132,7 @@ def before_modality(array: xr.DataArray, plan: Plan) -> tuple[Any, Plan]:
         slope, intercept = step.parameters
         return step.array, replace(plan, parameters=(slope, intercept, center, width))
     table = step.function.keywords.get("table")
-    if step.function.func is apply_table and table.data.dtype == array.dtype:
+    if step.function.func is apply_table and isinstance(table, LookupTable) and table.data.dtype == array.dtype:
         return step.array, replace(plan, rendering=replace(plan.rendering, modality_table=table))
     return array.data, plan
 

@@ -24,7 +24,7 @@ STORED_ATTRS = (
     "stored_dtype", "bits_allocated", "bits_stored", "high_bit", "pixel_representation", "rescale_type", "modality_lut", "modality_luts",
     "pixel_padding_value", "pixel_padding_range_limit", "float_pixel_padding_value", "float_pixel_padding_range_limit",
     "double_float_pixel_padding_value", "double_float_pixel_padding_range_limit",
-    "real_world_value_maps", "palette", "pet_units", "dose_units",
+    "real_world_value_maps", "palette", "has_enhanced_palette", "pet_units", "dose_units",
 )  # fmt: skip
 """Attributes that are true of stored values only."""
 VOI_ATTRS = ("voi_lut_function", "window_explanation", "voi_luts", "presentation_lut", "presentation_lut_shape", "value_range", "units")

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from xarray import Index
 from xarray.core.coordinate_transform import CoordinateTransform
+from xarray.core.indexes import CoordinateTransformIndex
 from xarray.core.indexing import IndexSelResult
-from xarray.indexes import CoordinateTransformIndex
 
 from xdicom.errors import InconsistentSeriesError
 from xdicom.labeled.geometry import affine_of

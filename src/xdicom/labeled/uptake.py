@@ -75,6 +75,7 @@ def uptake_of(array: xr.DataArray) -> Uptake:
         acquisition=_moment(attrs.get("acquisition_datetime")),
         decay_correction=attrs.get("decay_correction"),
         private_scan_start=_moment(attrs.get("ge_scan_datetime")),
+        corrections=tuple(map(str, attrs["corrected_image"])) if "corrected_image" in attrs else None,
     )
 
 

@@ -59,7 +59,8 @@ def frames_to_dask(grid: FrameGrid, chunks: ChunkSpec = None) -> Array:
         Frames in their places.
     chunks
         Frames in one task: by dimension, one number for all dimensions across frames, or `"auto"` (tasks of up to
-        32 MiB, or dask's `array.chunk-size` where that is less). Without it one frame a task; planes that are tiles of one frame stay together.
+        32 MiB, or dask's `array.chunk-size` where that is less). Without it one frame a task; planes that are tiles of one
+        frame stay together.
 
     Returns
     -------

@@ -47,7 +47,7 @@ def members_of(directory: str, identifiers: Iterable[tuple[str, ...]]) -> list[S
     names_in = cache(_names_in)
     for parts in identifiers:
         if any(part in ("", ".", "..") or "/" in part or "\\" in part or "::" in part for part in parts):
-            raise NotDicomError(f"{directory}: the file ID {parts!r} leads out of the file-set: the directory is damaged or hostile; open the files by themselves")
+            raise NotDicomError(f"{directory}: the file ID {parts!r} leads out of the file-set; open the files by themselves")
         if not is_local(directory):
             found.append(Source(top + "/".join(parts), -1, ""))
             continue

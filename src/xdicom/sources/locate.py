@@ -36,8 +36,9 @@ def locate(location: Location | Sequence[Location], storage_options: Mapping[str
         A file, a folder (with all that lies below it), a pattern (`*`, `?`, `[…]`, `**` for any number of folders), a
         zip, tar or tar.gz archive, a URL of any protocol or chain that fsspec knows (`s3://bucket/prefix/`,
         `https://host/a.dcm`, `zip://*::s3://bucket/a.zip`), the `url` of a source, or several of all these. A DICOMDIR
-        is a file like any other here (`xdicom.scan` follows it). An archive is known by what is in it, in patterns and lists by the end of its name, and
-        within a folder not at all. Files and folders whose name begins with a dot are left out of folders and patterns.
+        is a file like any other here (`xdicom.scan` follows it). An archive is known by what is in it, in patterns and
+        lists by the end of its name, and within a folder not at all. Files and folders whose name begins with a dot are left
+        out of folders and patterns.
     storage_options
         Options for remote storage, as fsspec takes them. They are remembered in this process
         (see `set_storage_options`) and are not part of what is returned.

@@ -52,6 +52,8 @@ class Uptake:
     """Decay Correction (0054,1102): NONE, START (of the scan) or ADMIN (administration)."""
     private_scan_start: datetime | None = None
     """What GE states as the start of the scan, (0009,xx0D) of GEMS_PETD_01."""
+    corrections: tuple[str, ...] | None = None
+    """Corrected Image (0028,0051): ATTN for attenuation, DECY for decay, and others."""
 
 
 def decay_s(uptake: Uptake) -> float:
@@ -145,6 +147,26 @@ def body_size(uptake: Uptake, kind: str) -> float:
     return mass * 1000
 
 
+def check_corrections(uptake: Uptake) -> None:
+    """Refuse counts that are not corrected for attenuation, and for decay where Decay Correction says that they are.
+
+    Raises
+    ------
+    ValueError
+        With the correction that is missing.
+    """
+    if uptake.corrections is None:
+        raise ValueError(
+            "SUV needs Corrected Image (0028,0051) to name ATTN and DECY; it is missing. Where you know that the values are corrected for "
+            'attenuation and decay, say so: array.assign_attrs(corrected_image=["ATTN", "DECY"])'
+        )
+    needed = ("ATTN",) if uptake.decay_correction == "NONE" else ("ATTN", "DECY")
+    missing = [name for name in needed if name not in uptake.corrections]
+    if missing:
+        listed = ", ".join(uptake.corrections) or "nothing"
+        raise ValueError(f"SUV needs values corrected for {' and '.join(missing)}; Corrected Image (0028,0051) names {listed}")
+
+
 def suv_factor(
     uptake: Uptake, kind: str, units: str, *, suv_type: str = "BW", suv_scale: float | None = None, activity_scale: float | None = None
 ) -> float:
@@ -168,6 +190,8 @@ def suv_factor(
     ValueError
         With the name of what is missing or does not fit.
     """
+    if units not in ("GML", "CM2ML") or uptake.corrections is not None:
+        check_corrections(uptake)
     size = body_size(uptake, kind)
     if units == "BQML":
         return size / decayed_dose_bq(uptake)

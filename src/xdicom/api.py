@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -16,8 +15,9 @@ from xdicom.errors import InconsistentSeriesError, MultipleSeriesError, NotDicom
 from xdicom.export.catalog_store import is_catalog, lists_catalog, read_catalog, write_catalog
 from xdicom.index import catalog as index_catalog
 from xdicom.index.arrange import arrange
-from xdicom.index.catalog import SeriesSummary
+from xdicom.index.dicomweb import is_dicomweb, scan_dicomweb
 from xdicom.index.filesets import locate_instances
+from xdicom.index.series_names import series_name, unique_name
 from xdicom.index.progress import progress_bar
 from xdicom.index.scan import Progress, rescan
 from xdicom.index.slides import arrange_slide
@@ -85,7 +85,8 @@ def scan(
     ----------
     location
         A file, a folder (with all below it), a glob, a URL that fsspec knows, an archive, several of these, or a saved
-        catalog. A DICOMDIR that is named itself stands for the files that it names.
+        catalog. `dicomweb+https://host/path/studies/UID`, with `/series/UID` behind it or not, is what a DICOMweb server
+        has. A DICOMDIR that is named itself stands for the files that it names.
     storage_options
         Options for storage that is not local, as everywhere in the fsspec world.
     progress
@@ -112,6 +113,8 @@ def scan(
     """
     if isinstance(location, Catalog):
         return location
+    if is_dicomweb(location):
+        return Catalog.of(scan_dicomweb(cast("str", location), storage_options))
     if is_catalog(location):
         return Catalog.of(read_catalog(cast("str", location), storage_options=storage_options))
     sources = locate_instances(location, storage_options)
@@ -344,7 +347,7 @@ def plan_study(catalog: Catalog) -> StudyPlan:
     taken: dict[str, object] = {}
     for series in catalog.series:
         arrangement = arrange(catalog.pick(series.series_uid))
-        name = _unique(_series_name(series), taken)
+        name = unique_name(series_name(series), taken)
         taken[name] = series
         attrs: dict[str, object] = {
             "series_instance_uid": series.series_uid, "modality": series.modality, "series_description": series.description,
@@ -392,16 +395,3 @@ def _list_stacks(grids: Sequence[FrameGrid]) -> str:
         + (f" ({'; '.join(map(str, reasons))})" if isinstance(reasons := grid.attrs.get("split_by"), list) else "")
         for grid in grids
     )
-
-
-def _series_name(series: SeriesSummary) -> str:
-    modality = "" if series.description.lower().startswith(series.modality.lower()) else series.modality
-    words = [str(series.number) if series.number is not None else "", modality, series.description]
-    return re.sub(r"\W+", "_", "_".join(word for word in words if word)).strip("_").lower()[:60] or "series"
-
-
-def _unique(name: str, taken: Mapping[str, object]) -> str:
-    unique, number = name, 2
-    while unique in taken:
-        unique, number = f"{name}_{number}", number + 1
-    return unique

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import xarray as xr
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
+import xdicom  # noqa: F401 - brings .dicom
 from xdicom.transforms.display import Rendering, render
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.modality import rescale
@@ -58,7 +60,7 @@ def test_modality_and_window_are_5_times_as_fast_as_pydicom(stored: np.ndarray) 
 
 
 @pytest.mark.parametrize(("entries", "bits"), [(256, 8), (4096, 16)])
-def test_palettes_are_4_times_as_fast_as_pydicom(stored: np.ndarray, entries: int, bits: int) -> None:
+def test_palettes_are_5_times_as_fast_as_pydicom(stored: np.ndarray, entries: int, bits: int) -> None:
     values = (stored % entries).astype(np.uint8 if bits == 8 else np.uint16)
     tables = [np.random.default_rng(n).integers(0, 2**bits, entries).astype(f"<u{bits // 8}") for n in range(3)]
     palette = Palette(*(LookupTable(0, table, bits) for table in tables))
@@ -70,7 +72,23 @@ def test_palettes_are_4_times_as_fast_as_pydicom(stored: np.ndarray, entries: in
     ours = best_ms(lambda frame: apply_palette(frame, palette), values)
     print(f"pydicom {theirs:.2f}, xdicom {ours:.3f} ms a frame")  # noqa: T201 - shown with -s
 
-    assert ours * 4 < theirs  # 4.6 to 5.2 on the machine that this was written on
+    assert ours * 5 < theirs
+
+
+def test_modality_and_display_of_a_lazy_array_are_one_pass(stored: np.ndarray) -> None:
+    coords = {"rescale_slope": 1.0, "rescale_intercept": -1024.0, "window_center": 40.0, "window_width": 400.0}
+    attrs = {"bits_stored": 16, "photometric_interpretation": "MONOCHROME2", "modality": "CT"}
+    array = xr.DataArray(np.concatenate([stored] * 4), dims=("z", "y", "x"), coords=coords, attrs=attrs, name="stored_values").chunk(z=16)
+    header = pydicom_header()
+
+    def ours(_: np.ndarray) -> object:
+        return array.dicom.to_modality().dicom.to_display(window=0).data.compute(scheduler="synchronous")
+
+    theirs = best_ms(lambda frame: apply_voi_lut(apply_modality_lut(frame, header), header).astype(np.uint8), stored, rounds=3)
+    lazy = best_ms(ours, array.values[:1]) / len(array)
+    print(f"pydicom {theirs:.2f}, xdicom {lazy:.3f} ms a frame")  # noqa: T201 - shown with -s
+
+    assert lazy * 5 < theirs
 
 
 def header_element(color: str, descriptor: list[int]) -> object:

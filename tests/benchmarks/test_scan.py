@@ -51,10 +51,11 @@ def test_scan_of_a_folder(race: Race, tmp_path: Path, layout: str) -> None:
             dicomsdl.open(path, 0x7FE00000).getValues(list(TAGS))
 
     def by_gdcm() -> None:
-        scanner = gdcm.Scanner()
+        held = gdcm.Scanner.New()
+        scanner = held.__ref__()
         for tag in TAGS:
-            scanner.AddTag(gdcm.Tag(pydicom.datadict.tag_for_keyword(tag)))
-        scanner.Scan(gdcm.FilenamesType(paths))
+            scanner.AddTag(gdcm.Tag(*divmod(pydicom.datadict.tag_for_keyword(tag), 1 << 16)))
+        scanner.Scan(paths)
 
     def by_simpleitk() -> None:
         reader = SimpleITK.ImageFileReader()

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import dask
 import dask.array as da
-import distributed
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
 from zarr.storage import MemoryStore, ZipStore
 
+import distributed
 import xdicom
 from builders import make_cine, make_ct, make_pet
 from conftest import ROOT
 from xdicom import SourceError
 from xdicom.export.zarr_values import Written
-from xdicom.export.zarr_verify import verify_zarr
+from xdicom.export.zarr_verify import Verification, verify_zarr
 
 
 def reopened(store: object, name: str = "stored_values") -> xr.DataArray:
@@ -79,6 +82,19 @@ def test_zeros_stay_zeros_and_are_written(tmp_path: Path) -> None:
     assert again.dtype == np.uint8
     np.testing.assert_array_equal(again, array)
     assert zarr.open_group(tmp_path / "store.zarr")["stored_values"].nchunks_initialized == 3
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint32, np.int8, np.float64])
+def test_values_of_every_type_come_back_are_completed_and_compared(dtype: type) -> None:
+    values = (np.arange(4 * 3 * 2).reshape(4, 3, 2) % 3).astype(dtype)
+    array = xr.DataArray(values, dims=("z", "y", "x"), attrs={"long_name": "numbers"}, name="mask").chunk(z=1)
+    store = MemoryStore()
+    array.dicom.to_zarr(store, shards={"z": 2}, progress=False)
+
+    assert array.dicom.to_zarr(store, resume=True, progress=False).blocks == 0
+    assert verify_zarr(array, store, progress=False) == Verification(frames=4)
+    assert reopened(store, "mask").identical(array)
+    assert reopened(store, "mask").dtype == dtype
 
 
 def test_a_shard_is_one_file_and_one_task(ct: xr.DataArray, tmp_path: Path) -> None:
@@ -260,3 +276,32 @@ def test_workers_in_other_processes_write_their_shards(ct: xr.DataArray, tmp_pat
 
     assert written.blocks == 3
     assert found.is_equal
+
+
+MEMORY_OF_AN_EXPORT = """
+import resource, sys
+import dask, dask.array as da, numpy as np, xarray as xr
+import xdicom
+
+def frame(block_id):
+    return np.full((1, 512, 512), block_id[0], np.int16)
+
+def write(frames, store):
+    values = da.map_blocks(frame, chunks=((1,) * frames, (512,), (512,)), dtype=np.int16, meta=np.empty((0, 0, 0), np.int16))
+    xr.DataArray(values, dims=("z", "y", "x"), name="v").dicom.to_zarr(store, shards={"z": 16}, progress=False)
+
+with dask.config.set(scheduler="threads", num_workers=2):
+    write(64, sys.argv[1])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    write(1000, sys.argv[2])
+print(before * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+@pytest.mark.slow
+def test_a_series_larger_than_the_memory_is_written(tmp_path: Path) -> None:
+    given = [sys.executable, "-c", MEMORY_OF_AN_EXPORT, str(tmp_path / "small.zarr"), str(tmp_path / "large.zarr")]
+    done = subprocess.run(given, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=True)
+
+    before, after = map(int, done.stdout.split())
+    assert after - before < 1000 * 512 * 512 * 2 / 10

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xdicom.headers.columns import build_column, days_since_1970, gather_column, parse_values, seconds_of_day, seconds_since_1970
@@ -222,6 +222,7 @@ RAWS = {
 }
 
 
+@settings(deadline=None)
 @given(st.data())
 @pytest.mark.parametrize("vr", RAWS)
 def test_values_gathered_from_a_block_equal_those_read_one_by_one(vr: str, data: st.DataObject) -> None:

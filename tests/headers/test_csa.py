@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xdicom.headers.csa import parse_csa
@@ -53,6 +53,7 @@ def test_a_length_beyond_the_end_is_not_followed() -> None:
     assert parse_csa(bytes(data)) == {}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_without_an_error(data: bytes) -> None:
     assert isinstance(parse_csa(b"SV10\4\3\2\1" + data), dict)

@@ -137,6 +137,56 @@ def test_time_of_volumes_measured_slice_by_slice_is_that_of_their_earliest_slice
     assert coords["acquisition_time"][1].tolist() == [[0.5, 0.0, 1.0], [3.5, 3.0, 4.0]]
 
 
+# --- enhanced objects that say little --------------------------------------------------------------------------------------
+
+
+def make_declared(path: Path, indices: list[int] | None, pointer: int) -> Path:
+    """Write an Enhanced MR object of two places by two steps, which only the dimension indices tell apart."""
+    per_frame = []
+    for step in range(2):
+        for place, z in enumerate((0.0, 2.0)):
+            frame: dict[str, Any] = {"PlanePositionSequence": [{"ImagePositionPatient": [0.0, 0.0, z]}]}
+            if indices is not None:
+                frame["FrameContentSequence"] = [{"DimensionIndexValues": [place + 1, indices[2 * step + place]]}]
+            per_frame.append(frame)
+    declared = [{"DimensionIndexPointer": each, "FunctionalGroupPointer": 0x00209111} for each in (0x00209057, pointer)]
+    return make_enhanced_mr(
+        path, (4.0, 4.0), (0.0, 2.0), orientation=AXIAL, PerFrameFunctionalGroupsSequence=per_frame, DimensionIndexSequence=declared
+    )
+
+
+@pytest.mark.parametrize(("pointer", "name"), [(0x00189073, "dimension_2"), (0x00209156, "frame_acquisition_number")])
+def test_a_declared_dimension_is_an_axis_where_nothing_else_tells_planes_apart(tmp_path: Path, pointer: int, name: str) -> None:
+    grid = only_grid(make_declared(tmp_path / "mr.dcm", [7, 7, 5, 5], pointer))
+
+    assert form(grid) == {name: 2, "z": 2}
+    assert values(grid, name) == [5, 7]
+    assert grid.rows.tolist() == [[2, 3], [0, 1]]
+
+
+@pytest.mark.parametrize("indices", [None, [1, 2, 3, 4], [1, 1, 1, 1]], ids=["none", "different at each place", "all the same"])
+def test_frames_of_one_object_repeat_in_their_order_where_nothing_tells_them_apart(tmp_path: Path, indices: list[int] | None) -> None:
+    grid = only_grid(make_declared(tmp_path / "mr.dcm", indices, 0x00209156))
+
+    assert form(grid) == {"repetition": 2, "z": 2}
+    assert grid.rows.tolist() == [[0, 1], [2, 3]]
+    assert grid.axes[0].attrs["source"] == "frame number"
+
+
+def test_time_offsets_of_temporal_positions_are_a_time(tmp_path: Path) -> None:
+    per_frame = [
+        {
+            "PlanePositionSequence": [{"ImagePositionPatient": [0.0, 0.0, z]}],
+            "TemporalPositionSequence": [{"TemporalPositionTimeOffset": offset}],
+        }
+        for offset in (0.0, 0.025)
+        for z in (0.0, 2.0)
+    ]
+    make_enhanced_mr(tmp_path / "mr.dcm", (4.0, 4.0), (0.0, 2.0), orientation=AXIAL, PerFrameFunctionalGroupsSequence=per_frame)
+
+    assert values(only_grid(tmp_path), "time") == [0.0, 0.025]
+
+
 # --- nuclear medicine ------------------------------------------------------------------------------------------------------
 
 TOMO = {"ImageType": ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"], "SpacingBetweenSlices": 6.5}

@@ -138,6 +138,12 @@ def test_cells_of_a_segmentation_without_a_frame_are_counted(tmp_path: Path) -> 
     assert only_stack(tmp_path).empty_cells == 1
 
 
+def test_planes_that_a_segmentation_leaves_out_are_not_called_missing(tmp_path: Path) -> None:
+    make_seg(tmp_path / "seg.dcm", frames=[(1, 0.0), (1, 2.5), (1, 7.5)])
+
+    assert "planes left out as empty: 1, at z = 5 mm" in only_stack(tmp_path).findings
+
+
 def test_classic_and_converted_series_of_one_scan_are_twins(tmp_path: Path) -> None:
     make_ct(tmp_path / "classic", (0.0, 2.5), series_uid="1.2.3")
     make_ct(tmp_path / "converted", (0.0, 2.5), series_uid="1.2.4", SOPClassUID=CONVERTED_CT)
@@ -172,6 +178,13 @@ def test_twins_in_one_series_are_kept_and_noted(tmp_path: Path) -> None:
 def test_series_that_lie_elsewhere_are_no_twins(tmp_path: Path, changes: dict[str, Any]) -> None:
     make_ct(tmp_path / "classic", (0.0, 2.5), series_uid="1.2.3")
     make_ct(tmp_path / "converted", **{"positions_mm": (0.0, 2.5), "series_uid": "1.2.4", "SOPClassUID": CONVERTED_CT, **changes})
+
+    assert report_of(tmp_path).twins == ()
+
+
+def test_series_without_a_frame_of_reference_are_no_twins(tmp_path: Path) -> None:
+    make_ct(tmp_path / "classic", (0.0, 2.5), series_uid="1.2.3", FrameOfReferenceUID=None)
+    make_ct(tmp_path / "converted", (0.0, 2.5), series_uid="1.2.4", SOPClassUID=CONVERTED_CT, FrameOfReferenceUID=None)
 
     assert report_of(tmp_path).twins == ()
 

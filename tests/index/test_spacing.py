@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import AXIAL, CORONAL, OBLIQUE, SAGITTAL, image_position
@@ -162,6 +162,7 @@ def test_cosines_that_are_not_quite_unit_are_made_so() -> None:
     assert np.linalg.norm(stack.plane.row_direction) == pytest.approx(1, abs=1e-15)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-500, 500), min_size=1, max_size=30, unique=True),
     st.randoms(use_true_random=False),

@@ -134,3 +134,16 @@ def test_an_enhanced_palette_is_refused_by_name_and_its_gray_values_are_shown(tm
         to_rgb(array)
     assert to_rgb(array, "HOT_IRON").sizes["sample"] == 3
     assert to_display(array).dtype == np.uint8
+
+
+@pytest.mark.parametrize("palette_name", ["HOT_IRON", "PET_20_STEP", "WINTER"])
+def test_lazy_display_values_are_never_made_on_the_way_to_a_palette(ct: xr.DataArray, pet: xr.DataArray, palette_name: str) -> None:
+    for array in (ct, pet, ct.astype(np.int16), ct.astype(np.int32), to_modality(ct)):
+        lazy = array.chunk({"z": 1})
+
+        out = to_rgb(lazy, palette_name)
+        after = to_rgb(to_display(to_modality(lazy) if array.name == "stored_values" else lazy), palette_name)
+
+        assert not [name for name in out.data.dask.layers if name.startswith("render-")]
+        assert np.array_equal(out.values, apply_palette(to_display(array).values, well_known_palette(palette_name)))
+        assert np.array_equal(after.values, out.values)

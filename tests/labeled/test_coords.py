@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import make_cine, make_ct, make_enhanced_mr, make_pet, make_seg, uid
@@ -53,6 +53,7 @@ def test_cells_without_a_frame_have_whatever_fits(codes: Any, missing: Any, axes
     assert found.tolist() == along
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_values_along_their_dimensions_give_back_the_whole(data: st.DataObject) -> None:
     shape = tuple(data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))

@@ -34,8 +34,8 @@ def test_a_linear_mapping_starts_from_stored_values(held: Hold, ct: xr.DataArray
     assert not {"rescale_slope", "window_center"} & set(out.coords)
 
 
-@pytest.mark.parametrize("name", ["DELAY", "s"])
-def test_one_of_several_is_chosen_by_label_or_unit(held: Hold, ct: xr.DataArray, name: str) -> None:
+@pytest.mark.parametrize("name", ["DELAY", "s", 1])
+def test_one_of_several_is_chosen_by_label_unit_or_number(held: Hold, ct: xr.DataArray, name: str | int) -> None:
     array = ct.copy(data=np.full(ct.shape, 1001, np.uint16))
 
     out = to_real_world(held(mapped(array, [FLOW, DELAY])), name, dtype="float64")
@@ -48,6 +48,8 @@ def test_several_mappings_want_a_name(ct: xr.DataArray) -> None:
         to_real_world(mapped(ct, [FLOW, DELAY]))
     with pytest.raises(ValueError, match=r"'HEAT' names none.*FLOW \[ml/min\]"):
         to_real_world(mapped(ct, [FLOW, DELAY]), "HEAT")
+    with pytest.raises(ValueError, match=r"2 names none.*FLOW \[ml/min\]"):
+        to_real_world(mapped(ct, [FLOW, DELAY]), 2)
 
 
 def test_frames_may_have_mappings_of_their_own(held: Hold, ct: xr.DataArray) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xdicom.model.columns import Column, concatenate, constant, distinct_rows, merge_equal, smallest_codes
@@ -60,6 +60,7 @@ def test_taking_frames_keeps_only_the_values_that_they_use() -> None:
     assert cells(part) == ["c", None, "c"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-1, 3), max_size=20), st.data())
 def test_taking_frames_is_taking_their_values(codes: list[int], data: st.DataObject) -> None:
     column = numbers([[0], [1], [2], [3]], codes)
@@ -68,6 +69,7 @@ def test_taking_frames_is_taking_their_values(codes: list[int], data: st.DataObj
     assert cells(column.take(rows)) == [cells(column)[row] for row in rows]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-1, 2), max_size=6), min_size=1, max_size=4))
 def test_columns_one_behind_the_other_have_all_their_values(parts: list[list[int]]) -> None:
     columns: list[Column | None] = [texts(["a", "b", "c"], codes) for codes in parts]
@@ -106,6 +108,7 @@ def test_numbers_of_values_are_as_small_as_they_can_be(distinct: int, dtype: str
     assert smallest_codes(distinct) == np.dtype(dtype)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from([0.0, -0.0, 1.5, float("nan")]), min_size=2, max_size=2), min_size=1, max_size=12))
 def test_distinct_rows_give_back_all_rows(rows: list[list[float]]) -> None:
     distinct, number = distinct_rows(np.array(rows))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xdicom.model.encoding import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES, PixelEncoding
@@ -51,6 +51,7 @@ def test_a_native_frame_has_so_many_bits(changes: dict[str, Any], bits: int) -> 
     assert replace(GRAY, **changes).native_frame_bits == bits
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 8, 16]), st.integers(1, 50), st.booleans())
 def test_spans_cover_their_frames_and_no_byte_more(rows: int, columns: int, bits: int, number: int, is_big: bool) -> None:
     encoding = PixelEncoding(EXPLICIT_BIG_ENDIAN if is_big else EXPLICIT_LITTLE_ENDIAN, rows, columns, bits_allocated=bits)

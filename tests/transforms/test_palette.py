@@ -7,6 +7,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_palette_files
 
+from xdicom.transforms import palette as palettes
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.palette import Palette, apply_palette, apply_supplemental
 from xdicom.transforms.segments import expand_segments
@@ -131,3 +132,37 @@ def test_fall_is_red_to_yellow_and_winter_starts_blue() -> None:
 def test_an_unknown_palette_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(ValueError, match=r"JET.*HOT_IRON, PET, .*WINTER"):
         well_known_palette("JET")
+
+
+@pytest.fixture(params=[True, False], ids=["in order", "in any order"])
+def order(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This numpy, and one that would not write overlapping places one after the other."""
+    assert palettes._writes_in_order()
+    monkeypatch.setattr(palettes, "_writes_in_order", lambda: request.param)
+
+
+@pytest.mark.usefixtures("order")
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (3,), (0, 4), (7, 5), (3, 257, 255), (70001,)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.int32])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("has_alpha", [False, True])
+def test_every_pixel_of_any_shape_has_its_color(shape: tuple[int, ...], dtype: type, bits: int, has_alpha: bool) -> None:
+    rng = np.random.default_rng(7)
+    entry = np.uint8 if bits == 8 else np.uint16
+    tables = [LookupTable(-3, rng.integers(0, 2**bits, 200).astype(entry), bits) for _ in range(3 + has_alpha)]
+    limits = np.iinfo(dtype)
+    values = rng.integers(max(limits.min, -300), min(limits.max, 300), shape, endpoint=True).astype(dtype)
+
+    out = apply_palette(values, Palette(*tables))
+
+    entries = np.stack([table.data for table in tables], axis=-1)
+    assert np.array_equal(out, entries[np.clip(values.astype(np.int64), -3, 196) + 3])
+    assert out.flags.c_contiguous
+
+
+def test_values_that_are_not_contiguous_have_their_colors() -> None:
+    table = LookupTable(0, np.random.default_rng(8).permutation(256).astype(np.uint8), 8)
+    values = np.random.default_rng(9).integers(0, 256, (6, 9, 5)).astype(np.uint8)
+
+    for part in (values[::2, ::3], values.transpose(2, 0, 1), values[:, ::-1], np.asfortranarray(values)):
+        assert np.array_equal(apply_palette(part, Palette(table, table, table))[..., 1], table.data[part])

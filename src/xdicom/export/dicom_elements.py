@@ -179,7 +179,7 @@ def decimal_string(number: Any) -> str:
     Examples
     --------
     >>> decimal_string(1 / 3), decimal_string(-2.0), decimal_string(1e-9 / 7)
-    ('0.33333333333333', '-2', '1.428571429e-10')
+    ('0.33333333333333', '-2', '1.4285714286e-10')
     """
     if isinstance(number, str):
         return number

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from xdicom.export.dicom_elements import Elements, is_near, set_element, tag_and_vr, texts_of
-from xdicom.export.dicom_header import ORIENTATION_TOLERANCE, Plan, source_item
+from xdicom.export.dicom_header import ORIENTATION_TOLERANCE, Plan
+from xdicom.export.dicom_marks import source_item
 from xdicom.headers.values import RawValue
 
 SHARED, PER_FRAME = 0x52009229, 0x52009230

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 from xdicom.errors import SourceError, UnsupportedEncodingError
 from xdicom.export.dicom_elements import Elements, file_head, make_value, set_element, tag_and_vr
 from xdicom.export.dicom_groups import PER_FRAME, SHARED, settle_groups
-from xdicom.export.dicom_header import Plan, add_loss, clean, mark_derived, put_in, set_attributes, set_multiframe_values, settle
+from xdicom.export.dicom_header import Plan, clean, put_in, set_attributes, set_multiframe_values, settle
+from xdicom.export.dicom_marks import add_loss, mark_derived
 from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail
 from xdicom.export.dicom_plans import SeriesPlan, WrittenDicom
 from xdicom.export.dicom_writing import batches, reporter, rows_at, shifted, stored_plane, whole_file
@@ -41,12 +43,13 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
     count, blocks = len(series.plan.rows), int(np.prod(array.numblocks, dtype=np.int64))
     part_of, offset, length = np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.int64)
     files: list[str] = []
+    bare = replace(series.plan, template={}, shared={}, attributes={})  # tasks encode frames; headers stay here
     size, error, done = 0, 0.0, 0
     try:
         parts.mkdir()
         with reporter(progress, blocks) as report:
             for batch, rows in batches(array, series.frame_dims):
-                plan, shape = series.plan.take(rows), array.shape[: series.frame_dims]
+                plan, shape = bare.take(rows), array.shape[: series.frame_dims]
                 function = partial(encode_block, plan=plan, shape=shape, folder=str(parts))
                 for name, written, lengths, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
                     part_of[written], length[written] = len(files), lengths

@@ -16,8 +16,9 @@ import xarray as xr
 from xdicom.errors import UnsupportedEncodingError
 from xdicom.export.dicom_elements import Elements, add_text, set_element, texts_of
 from xdicom.export.dicom_forms import choose_form
-from xdicom.export.dicom_header import Place, Plan, add_equipment, describe_pixels, wanted_elements
+from xdicom.export.dicom_header import Place, Plan
 from xdicom.export.dicom_labels import instance_numbers, plane_labels, window_labels
+from xdicom.export.dicom_marks import add_equipment, describe_pixels, wanted_elements
 from xdicom.export.dicom_minimal import minimal_header
 from xdicom.export.dicom_planes import frame_sizes, label_of, planes_of
 from xdicom.export.dicom_secondary import SECONDARY_CAPTURE, secondary_header
@@ -32,8 +33,8 @@ PICTURES = (DISPLAY, RGB)
 """Stages whose values mean colors or grays, and nothing that was measured."""
 _WRITTEN = (STORED, MODALITY, REAL_WORLD, SUV, *PICTURES)
 _REFUSED = {
-    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation is written with highdicom from the labels of its source",
-    "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation is written with highdicom from the labels of its source",
+    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation is written by to_segmentation(), with the series that it belongs to",
+    "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation is written by to_segmentation(), with the series that it belongs to",
     "1.2.840.10008.5.1.4.1.1.77.1.6": "a whole slide is written level by level, which xdicom does not do",
 }
 
@@ -166,7 +167,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         uids=tuple(uids[:count]),
         form=chosen.form,
         headers=origin.places if has_own else None,
-        template=header,
+        template={} if has_own and None not in (origin.places or ()) else header,
         shared=shared,
         dropped=dropped,
         positions_mm=planes.positions_mm,

@@ -20,7 +20,7 @@ from xdicom.errors import SourceError
 from xdicom.export.fingerprint import fingerprint_of
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
 from xdicom.index.progress import progress_bar
-from xdicom.lazy.blocks import Place, Report, over_blocks, places_of
+from xdicom.lazy.blocks import Place, Report, over_blocks, places_of, zeros_in_blocks
 
 MARK = "xdicom_export"
 """Attribute of a group: of what each of its arrays is a copy, and how far it is written."""
@@ -105,8 +105,8 @@ def write_labels(group: zarr.Group, array: xr.DataArray, encoding: Mapping[str, 
 
 def template_of(array: xr.DataArray) -> xr.Dataset:
     """The array without its values: xarray writes the labels of it, and no value."""
-    nothing = xr.Variable(array.dims, np.broadcast_to(np.zeros((), array.dtype), array.shape))
-    return array.copy(data=nothing.chunk(name=uuid4().hex).data).to_dataset(promote_attrs=False)
+    nothing = zeros_in_blocks(tuple((size,) for size in array.shape), array.dtype)
+    return array.copy(data=nothing).to_dataset(promote_attrs=False)
 
 
 def values_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
@@ -243,7 +243,8 @@ def _compare_one(target: zarr.Array[Any], array: xr.DataArray, place: Place, off
         If they differ.
     """
     first = tuple(slice(part.start, min(part.stop, part.start + size)) for part, size in zip(place, target.chunks, strict=True))
-    if not equal_bits(np.asarray(target[_moved(first, offset)]), np.asarray(array.variable[first].values)):
+    there = np.asarray(target[_moved(first, offset)]).astype(array.dtype, copy=False)  # truth values lie as bytes
+    if not equal_bits(there, np.asarray(array.variable[first].values)):
         raise SourceError(
             f"{target.store_path} has other values than the array at index {tuple(part.start for part in first)}: "
             "it was made of something else; mode='w' replaces it"

@@ -84,7 +84,7 @@ def verify_zarr(
         raise SourceError(f"there is no array {name!r} in {found.store_path}")
     labels = tuple(_different_labels(array, found))
     target = values_of(found, name)
-    if target.shape != array.shape or target.dtype != array.dtype:
+    if any(label.startswith(("shape is", "values are")) for label in labels):
         return Verification(0, (), labels)
     blocks = in_blocks(target, array)
     numbers = list(np.ndindex(blocks.numblocks))
@@ -110,7 +110,7 @@ def verify_zarr_tree(
 
 def _compare_block(block: np.ndarray, place: Place, *, target: zarr.Array[Any], planes: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Index of each frame of a block that is another in the store."""
-    there = np.asarray(target[place])
+    there = np.asarray(target[place]).astype(block.dtype, copy=False)  # truth values lie as bytes
     if equal_bits(block, there):
         return []
     across = [range(place[axis].start, place[axis].stop) for axis in planes]

@@ -57,7 +57,7 @@ def seconds_since_1970(text: str) -> float:
 
 _FEW = 16
 """Values up to this number are converted one by one."""
-_BACKSLASH, _NEWLINE, _TIME_DIGITS = 92, 10, 6
+_BACKSLASH, _NEWLINE, _TIME_DIGITS, _DATE_TIME_DIGITS = 92, 10, 6, 14
 _LARGEST_WHOLE = 2.0**53
 _CLOCKS = {"TM": seconds_of_day, "DA": days_since_1970, "DT": seconds_since_1970}
 
@@ -71,6 +71,8 @@ def parse_values(vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_en
         return "raw", _raw_values(vr, raws, is_implicit, is_big_endian)
     if vr == "TM" and len(raws) > _FEW:
         return "number", _times(raws).reshape(len(raws), 1)
+    if vr == "DT" and len(raws) > _FEW:
+        return "number", _date_times(raws).reshape(len(raws), 1)
     if vr in _CLOCKS:
         parse = _CLOCKS[vr]
         return "number", np.array([parse(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64).reshape(len(raws), 1)
@@ -119,11 +121,21 @@ def _text_rows(vr: str, raws: Sequence[bytes]) -> np.ndarray:
         marks = marks.reshape(-1, width)
         if (marks[:, -1] == _NEWLINE).all() and (marks[:, :-1] == _BACKSLASH).all():
             parts = joined.replace(b"\n", b"\\").replace(b"\0", b" ").split(b"\\")
-            try:
-                return np.array(parts, "S").astype(np.float64).reshape(-1, width)
-            except ValueError:
-                return np.array([number_or_nan(part.strip(), float) for part in parts], np.float64).reshape(-1, width)
+            return np.stack([_decimals(parts[column::width]) for column in range(width)], axis=1)
     return _ragged([RawValue(vr, raw).numbers() for raw in raws])
+
+
+def _decimals(parts: list[bytes]) -> np.ndarray:
+    """Numbers of decimal strings, NaN for what is none; each different one is converted once."""
+    distinct = list(dict.fromkeys(parts))
+    try:
+        numbers = np.array(distinct, "S").astype(np.float64)
+    except ValueError:
+        numbers = np.array([number_or_nan(part.strip(), float) for part in distinct], np.float64)
+    if len(distinct) == len(parts):
+        return numbers
+    index = dict(zip(distinct, numbers.tolist(), strict=True))
+    return np.fromiter(map(index.__getitem__, parts), np.float64, len(parts))
 
 
 def _times(raws: Sequence[bytes]) -> np.ndarray:
@@ -142,6 +154,27 @@ def _times(raws: Sequence[bytes]) -> np.ndarray:
     numbers = np.array([raw.rstrip(b" \0") for raw in raws], "S").astype(np.float64)
     hours, minutes = numbers // 10000, numbers // 100 % 100
     return np.asarray(np.round(hours * 3600 + minutes * 60 + numbers % 100, 9))
+
+
+def _date_times(raws: Sequence[bytes]) -> np.ndarray:
+    """Seconds since 1970 of many DT values at once, where all are written alike: YYYYMMDDHHMMSS and perhaps a fraction."""
+    cells = np.array([raw.rstrip(b" \0") for raw in raws], "S")
+    width = cells.dtype.itemsize
+    digits = cells.view(np.uint8).reshape(len(raws), width)
+    is_number = (digits >= 48) & (digits <= 57)
+    is_plain = width == _DATE_TIME_DIGITS or _DATE_TIME_DIGITS + 1 < width <= _DATE_TIME_DIGITS + 7
+    if is_plain and width > _DATE_TIME_DIGITS:
+        is_number[:, _DATE_TIME_DIGITS] = digits[:, _DATE_TIME_DIGITS] == 46
+    if not (is_plain and is_number.all()):
+        return np.array([seconds_since_1970(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64)
+    pairs = (digits[:, :_DATE_TIME_DIGITS].reshape(len(raws), -1, 2) - 48) @ np.array([10, 1])
+    year, (month, day, hours, minutes, seconds) = pairs[:, 0] * 100 + pairs[:, 1], pairs[:, 2:].T
+    first = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    whole = ((first + day - 1) * 24 + hours) * 3600 + minutes * 60 + seconds
+    scale = 10 ** np.arange(width - _DATE_TIME_DIGITS - 2, -1, -1)
+    fractions = (digits[:, _DATE_TIME_DIGITS + 1 :] - 48) @ scale / (10 * scale[0]) if len(scale) else 0
+    is_date = (year > 0) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    return np.asarray(np.where(is_date, whole + fractions, np.nan))
 
 
 def _ragged(rows: list[tuple[int | float, ...]]) -> np.ndarray:
@@ -170,9 +203,9 @@ def gather_column(
         kind, values = _parse_any(vr, [cells[0].tobytes()], is_implicit, character_sets, is_raw)
         return Column(kind, values, np.zeros(count, np.int8))
     raws = cells.tolist() if same_length else [cell[:n] for cell, n in zip(cells.tolist(), length.tolist(), strict=True)]
-    index: dict[bytes, int] = {}
-    codes = np.array([index.setdefault(raw, len(index)) for raw in raws], np.int64)
-    distinct = list(index)
+    distinct = list(dict.fromkeys(raws))
+    index = dict(zip(distinct, range(len(distinct)), strict=True))
+    codes = np.fromiter(map(index.__getitem__, raws), np.int64, count) if len(distinct) < count else np.arange(count)
     if b"" in index:
         empty = index[b""]
         codes = np.where(codes == empty, -1, codes - (codes > empty))

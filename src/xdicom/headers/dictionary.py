@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _TABLE = """
-0002: 0002 UI MediaStorageSOPClassUID, 0003 UI MediaStorageSOPInstanceUID, 0010 UI TransferSyntaxUID
+0002: 0002 UI MediaStorageSOPClassUID, 0010 UI TransferSyntaxUID
 0008: 0005 CS SpecificCharacterSet, 0008 CS ImageType, 0016 UI SOPClassUID, 0018 UI SOPInstanceUID, 0020 DA StudyDate
 0008: 0021 DA SeriesDate, 0022 DA AcquisitionDate, 0023 DA ContentDate, 002A DT AcquisitionDateTime, 0030 TM StudyTime
 0008: 0031 TM SeriesTime, 0032 TM AcquisitionTime, 0033 TM ContentTime, 0060 CS Modality, 0064 CS ConversionType

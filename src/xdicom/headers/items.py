@@ -111,7 +111,7 @@ def _item_length(data: bytes, offset: int, syntax: Syntax) -> int:
     return end
 
 
-def _no_more(offset: int, length: int) -> bytes:
+def _no_more(_offset: int, _length: int) -> bytes:
     return b""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from xdicom.errors import PixelDataError
+from xdicom.headers.elements import UncertainHeaderError
 from xdicom.headers.values import RawValue
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.palette import Palette
@@ -163,7 +164,10 @@ def first(item: Item, tag: int) -> int | float | None:
 
 
 def _items(item: Item, tag: int) -> list[dict[int, RawValue]]:
-    return item[tag].items() if tag in item else []
+    try:
+        return item[tag].items() if tag in item else []
+    except UncertainHeaderError as doubt:
+        raise PixelDataError(f"sequence {tag:08X} is damaged: {doubt}") from doubt
 
 
 def _signed(item: Item, is_signed: bool | None) -> bool:

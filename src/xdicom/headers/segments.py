@@ -38,7 +38,7 @@ def parse_segments(sequence: RawValue, character_sets: Sequence[str] = ()) -> li
         Values of Specific Character Set of the instance.
     """
     segments = []
-    for item in sequence.items():
+    for item in sequence.readable_items():
         number = _numbers(item, "SegmentNumber")
         if not number:
             continue
@@ -68,5 +68,5 @@ def _text(item: dict[int, RawValue], keyword: str, character_sets: Sequence[str]
 
 def _meaning(item: dict[int, RawValue], keyword: str, character_sets: Sequence[str]) -> str:
     sequence = item.get(TAGS[keyword])
-    codes = sequence.items() if sequence is not None else []
+    codes = sequence.readable_items() if sequence is not None else []
     return _text(codes[0], "CodeMeaning", character_sets) if codes else ""

@@ -101,8 +101,12 @@ class RawValue:
         return texts[0] if texts else ""
 
     def items(self) -> list[dict[int, RawValue]]:
-        """The items of a sequence, each a mapping from tag to value."""
+        """The items of a sequence, each a mapping from tag to value; an error where one is damaged."""
         return parse_items(self.data, is_implicit=self.is_implicit, is_big_endian=self.is_big_endian)
+
+    def readable_items(self) -> list[dict[int, RawValue]]:
+        """The items of a sequence up to the first one that is damaged: for what a header may as well not say."""
+        return parse_items(self.data, is_implicit=self.is_implicit, is_big_endian=self.is_big_endian, stops_at_damage=True)
 
 
 def _integer(text: bytes) -> int | float:
@@ -135,7 +139,7 @@ def decode_text(data: bytes, character_sets: Sequence[str] = ()) -> str:
     return data.decode("latin_1" if codec == "ascii" else codec, errors="replace")
 
 
-def parse_items(data: bytes, *, is_implicit: bool, is_big_endian: bool) -> list[dict[int, RawValue]]:
+def parse_items(data: bytes, *, is_implicit: bool, is_big_endian: bool, stops_at_damage: bool = False) -> list[dict[int, RawValue]]:
     """Items of a sequence whose value is `data`, each a mapping from tag to value."""
     syntax = Syntax(is_implicit, is_big_endian)
     long_length = struct.Struct((">" if is_big_endian else "<") + "HHI").unpack_from
@@ -147,7 +151,12 @@ def parse_items(data: bytes, *, is_implicit: bool, is_big_endian: bool) -> list[
             break
         offset += 8
         stop = len(data) if length == UNDEFINED_LENGTH else min(offset + length, len(data))
-        item, offset = parse_elements(data, offset, stop, syntax)
+        try:
+            item, offset = parse_elements(data, offset, stop, syntax)
+        except UncertainHeaderError:
+            if stops_at_damage:
+                break
+            raise
         items.append(item)
     return items
 

@@ -88,14 +88,17 @@ def _is_grid(cell: np.ndarray, count: int, labels: np.ndarray) -> bool:
 def _by_rank(records: Records, cell: np.ndarray, count: int) -> tuple[str, np.ndarray] | None:
     """Attribute that has equally many distinct values in each cell, and the rank of each plane's value in its cell."""
     instance = records.numbers("instance_number")
+    is_one_object = len(np.unique(records.frames.instance[records.row])) == 1
     sources = [
         ("time", acquisition_clock(records).seconds),
         ("time", content_clock(records).seconds),
         ("time", records.numbers("trigger_time")),
         ("time", records.numbers("frame_reference_time")),
         ("repetition", instance),
+        ("repetition", records.frames.frame_number[records.row].astype(np.float64)),
     ]
-    for name, values in sources:
+    # Frames of one object have an order; single images of one number have none.
+    for name, values in sources if is_one_object else sources[:-1]:
         if not np.isfinite(values).all():
             continue
         _, codes = number_labels(values, TIME_TOLERANCE_S)
@@ -153,7 +156,8 @@ def _meaning(
         if chosen.kind in ("temporal_position", "phase_number"):
             return Axis("time", chosen.values, {"source": chosen.attrs["source"], "long_name": "temporal position (ordinal)"}), labels
         if chosen.kind == "repetition":
-            return Axis("repetition", np.arange(steps), {"source": "InstanceNumber", "long_name": "repetition (ordinal)"}), labels
+            source = "frame number" if len(np.unique(records.frames.instance[records.row])) == 1 else "InstanceNumber"
+            return Axis("repetition", np.arange(steps), {"source": source, "long_name": "repetition (ordinal)"}), labels
         return Axis("time", np.arange(steps), {"long_name": "time step (ordinal); clocks differ from plane to plane"}), labels
     return Axis(chosen.kind, chosen.values, chosen.attrs), labels
 

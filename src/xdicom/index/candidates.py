@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xdicom.headers.dictionary import NAMES, TAGS
+from xdicom.headers.values import RawValue
 from xdicom.index.clocks import acquisition_clock, content_clock
 from xdicom.index.records import Records
 from xdicom.model.columns import distinct_rows
@@ -95,13 +97,26 @@ def candidates_of(records: Records, diffusion: Diffusion | None, weights: np.nda
     if is_gated:  # gates of PET are told by their time in the cycle, whenever they were measured (PS3.3 C.8.9.1.1.1)
         number("trigger_time", records.numbers("trigger_time"), 1e-3, "ms", "TriggerTime")
     number("time", records.numbers("frame_reference_time"), TIME_TOLERANCE_S, "s", "FrameReferenceTime", 1e-3)
+    number("time", records.numbers("temporal_position_time_offset"), 1e-6, "s", "TemporalPositionTimeOffset")
     if not is_gated:
         number("trigger_time", records.numbers("trigger_time"), 1e-3, "ms", "TriggerTime")
     number("rr_interval", records.numbers("low_rr_value"), 1, "ms", "LowRRValue")
     for clock in (acquisition_clock(records), content_clock(records)):
         number("clock", clock.seconds, TIME_TOLERANCE_S, "s", clock.source)
     number("acquisition", records.numbers("acquisition_number"), 1, "", "AcquisitionNumber")
+    names = _dimension_names(records)
+    for name, values in zip(names, records.vectors("dimension_index_values", max(1, len(names))).T, strict=False):
+        number(name, values, 1, "", f"DimensionIndexValues ({name})")
     return found
+
+
+def _dimension_names(records: Records) -> list[str]:
+    """Names of the dimensions that an enhanced object declares (PS3.3 C.7.6.17): what they point at may be read by no other name."""
+    column = records.column("dimension_index_sequence")
+    value = column.first() if column is not None and column.kind == "raw" and len(column.values) == 1 else None
+    items = value.readable_items() if isinstance(value, RawValue) else []
+    pointers = [item[TAGS["DimensionIndexPointer"]].numbers() if TAGS["DimensionIndexPointer"] in item else () for item in items]
+    return [NAMES.get(int(pointer[0]), f"dimension_{i}") if pointer else f"dimension_{i}" for i, pointer in enumerate(pointers, start=1)]
 
 
 def diffusion_labels(records: Records, diffusion: Diffusion) -> np.ndarray:

@@ -67,7 +67,8 @@ def _places(grid: FrameGrid) -> Iterator[str]:
         yield f"{str(attrs['plane']).replace('_', ' ')}" + (f", slices {spacing:.6g} mm apart" if isinstance(spacing, float) else "")
     missing = attrs.get("missing_positions")
     if isinstance(missing, list):
-        yield f"slices missing: {attrs['missing_slices']}, at z = {_listed([f'{place:.6g}' for place in missing])} mm"
+        what = "planes left out as empty" if "segment" in grid.dims else "slices missing"
+        yield f"{what}: {attrs['missing_slices']}, at z = {_listed([f'{place:.6g}' for place in missing])} mm"
     elif attrs.get("is_regular") is False:
         yield "slices are unevenly spaced" + _gap_range(grid)
     if attrs.get("is_sheared"):

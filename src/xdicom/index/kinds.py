@@ -104,7 +104,7 @@ def _detector(records: Records) -> tuple[np.ndarray, np.ndarray] | None:
     """Position and orientation of the only detector, which stands for the reconstruction; None where they are not stated."""
     column = records.column("detector_information_sequence")
     value = column.first() if column is not None and column.kind == "raw" and len(column.values) == 1 else None
-    items = value.items() if isinstance(value, RawValue) else []
+    items = value.readable_items() if isinstance(value, RawValue) else []
     if len(items) != 1:
         return None
     numbers = [

@@ -167,9 +167,8 @@ def report_series(
 def twins_of_series(grids: Sequence[tuple[str, list[FrameGrid]]]) -> tuple[str, ...]:
     """Arrays of different series that lie at the same places of one frame of reference, as sentences."""
     named = [(uid, f"{uid}, {grid.name}" if len(found) > 1 else uid, grid) for uid, found in grids for grid in found]
-    return tuple(
-        text for first, second, text in describe_twins([(name, grid) for _, name, grid in named]) if named[first][0] != named[second][0]
-    )
+    pairs = describe_twins([(name, grid) for _, name, grid in named], of_one_series=False)
+    return tuple(text for first, second, text in pairs if named[first][0] != named[second][0])
 
 
 def report_stack(grid: FrameGrid) -> StackReport:

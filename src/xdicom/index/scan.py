@@ -121,6 +121,16 @@ def rescan(known: Catalog | None, sources: Sequence[Source], progress: Progress 
     return Catalog(_in_order(parts), listed, notes, len(sources), known.read_by_pydicom + fresh.read_by_pydicom)
 
 
+def catalog_of(outcomes: Sequence[tuple[Source, Instance | Problem]]) -> Catalog:
+    """Catalog of instances that were read one by one."""
+    gathered = _Gathered()
+    for number, (source, outcome) in enumerate(outcomes):
+        _gather(number, source, outcome, gathered)
+    by_pydicom = sum(header.parser == "pydicom" for header in gathered.headers)
+    problems = tuple(problem for _, problem in gathered.problems)
+    return Catalog(_to_table(gathered), problems, tuple(gathered.notes), len(outcomes), by_pydicom)
+
+
 def strip_inflate(url: str) -> str:
     """Url of the source that a deflated instance lies in."""
     link, outer = split_link(url)
@@ -207,10 +217,11 @@ def _in_order(parts: list[tuple[np.ndarray, FrameTable]]) -> FrameTable:
     return table.reorder(order, by_source)
 
 
-_Instance = tuple[str, int, Header, PixelEncoding, Spans]
+Instance = tuple[str, int, Header, PixelEncoding, Spans]
+"""Url, size, header, encoding and frames of one instance."""
 
 
-def _attempt(source: Source, head: bytes) -> _Instance | Problem:
+def _attempt(source: Source, head: bytes) -> Instance | Problem:
     """Url, size, header, encoding and spans of what lies at `source`, or why it can't be read."""
     try:
         return _read(source, head)
@@ -220,7 +231,7 @@ def _attempt(source: Source, head: bytes) -> _Instance | Problem:
         return Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError", source.stamp)
 
 
-def _gather(number: int, source: Source, outcome: _Instance | Problem, gathered: _Gathered) -> None:
+def _gather(number: int, source: Source, outcome: Instance | Problem, gathered: _Gathered) -> None:
     if isinstance(outcome, Problem):
         gathered.problems.append((number, outcome))
         return
@@ -235,7 +246,7 @@ def _gather(number: int, source: Source, outcome: _Instance | Problem, gathered:
     gathered.notes.extend(Problem(source.url, note) for note in (*header.notes, *spans.notes))
 
 
-def _read(source: Source, head: bytes) -> _Instance:
+def _read(source: Source, head: bytes) -> Instance:
     if not head:
         raise NotDicomError("the file is empty")
     with Reader(source.url, source.stamp) as reader:

@@ -33,8 +33,8 @@ def arrange_slide(frames: FrameTable) -> list[TileGrid]:
     grids: list[TileGrid] = []
     for kind in KINDS:
         of_kind = np.flatnonzero(kinds == kind)
-        for members in _images(frames, of_kind):
-            grids.append(_tile_grid(frames.take(np.flatnonzero(np.isin(frames.instance, members))), kind))
+        images = (frames.take(np.flatnonzero(np.isin(frames.instance, members))) for members in _images(frames, of_kind))
+        grids.extend(_tile_grid(image, kind) for image in images)
     if not grids:
         raise NotDicomError("no image of a slide found: no instance has a total pixel matrix or is a label, overview or thumbnail")
     levels = sorted((grid for grid in grids if grid.attrs["kind"] == "VOLUME"), key=lambda grid: -grid.matrix[1])
@@ -60,7 +60,9 @@ def _kind_of_instances(frames: FrameTable) -> np.ndarray:
     texts = types.texts() if types is not None and types.kind == "text" else np.full(len(table), "", object)
     tokens = [set(str(text).split("\\")[2:]) for text in texts]
     has_matrix = _numbers(frames, "total_pixel_matrix_columns") > 0
-    kinds = [next((kind for kind in KINDS if kind in found), "VOLUME" if tiled else "") for found, tiled in zip(tokens, has_matrix, strict=True)]
+    kinds = [
+        next((kind for kind in KINDS if kind in found), "VOLUME" if tiled else "") for found, tiled in zip(tokens, has_matrix, strict=True)
+    ]
     return np.array(kinds, object)
 
 
@@ -111,7 +113,9 @@ def _tile_grid(frames: FrameTable, kind: str) -> TileGrid:
     cells = np.full((*(len(axis.values) for axis in axes if axis.values is not None), *shape), MISSING, np.int64)
     flat = np.ravel_multi_index(where, cells.shape)
     if len(np.unique(flat)) != len(flat):
-        raise InconsistentSeriesError(f"{len(flat) - len(np.unique(flat))} tiles of the {kind.lower()} image of {matrix[0]} x {matrix[1]} pixels lie where others do")
+        raise InconsistentSeriesError(
+            f"{len(flat) - len(np.unique(flat))} tiles of the {kind.lower()} image of {matrix[0]} x {matrix[1]} pixels lie where others do"
+        )
     cells.reshape(-1)[flat] = np.arange(len(flat))
     attrs: dict[str, object] = {"kind": kind, "tiles": len(flat), "missing_tiles": int((cells == MISSING).sum())}
     geometry = _geometry(frames)
@@ -131,20 +135,30 @@ def _sparse_places(frames: FrameTable, shape: tuple[int, int], tile_rows: int, t
     if np.isnan(row).all() or np.isnan(column).all():
         return None
     if np.isnan(row).any() or np.isnan(column).any():
-        raise InconsistentSeriesError(f"{int((np.isnan(row) | np.isnan(column)).sum())} tiles do not state their place in the total pixel matrix")
+        raise InconsistentSeriesError(
+            f"{int((np.isnan(row) | np.isnan(column)).sum())} tiles do not state their place in the total pixel matrix"
+        )
     outside = (row < 0) | (column < 0) | (row >= shape[0] * tile_rows) | (column >= shape[1] * tile_columns)
     if outside.any():
         first = int(np.argmax(outside))
         raise InconsistentSeriesError(
-            f"{int(outside.sum())} tiles lie outside the total pixel matrix; frame {frames.frame_number[first]} begins at row {row[first] + 1:g}, column {column[first] + 1:g}"
+            f"{int(outside.sum())} tiles lie outside the total pixel matrix; frame {frames.frame_number[first]} begins "
+            f"at row {row[first] + 1:g}, column {column[first] + 1:g}"
         )
     if (row % tile_rows).any() or (column % tile_columns).any():
-        raise InconsistentSeriesError(f"tiles do not lie on a grid of {tile_rows} x {tile_columns} pixels: they can't form one array without resampling")
+        raise InconsistentSeriesError(
+            f"tiles do not lie on a grid of {tile_rows} x {tile_columns} pixels: they can't form one array without resampling"
+        )
     paths = frames.texts("optical_path_identifier").astype(str)
     names, path = np.unique(paths, return_inverse=True)
     heights = np.nan_to_num(np.round(frames.numbers("z_offset_in_slide_coordinate_system"), 3))
     values, plane = np.unique(heights, return_inverse=True)
-    return (row // tile_rows).astype(np.int64), (column // tile_columns).astype(np.int64), (path.reshape(-1), names.astype(object)), (plane.reshape(-1), values)
+    return (
+        (row // tile_rows).astype(np.int64),
+        (column // tile_columns).astype(np.int64),
+        (path.reshape(-1), names.astype(object)),
+        (plane.reshape(-1), values),
+    )
 
 
 def _full_places(frames: FrameTable, shape: tuple[int, int]) -> Places:
@@ -180,7 +194,7 @@ def _optical_paths(frames: FrameTable) -> list[list[str]]:
     result: list[list[str]] = []
     for i in range(len(frames.instances)):
         value = column.values[column.codes[i]] if column is not None and column.kind == "raw" and column.codes[i] >= 0 else None
-        items = value.items() if isinstance(value, RawValue) else []
+        items = value.readable_items() if isinstance(value, RawValue) else []
         tag = TAGS["OpticalPathIdentifier"]
         result.append([item[tag].text() for item in items if tag in item])
     return result
@@ -192,7 +206,7 @@ def _geometry(frames: FrameTable) -> tuple[Plane | None, np.ndarray | None]:
     spacing = frames.column("pixel_spacing")
     origin = frames.instances.columns.get("total_pixel_matrix_origin_sequence")
     first = origin.first() if origin is not None and origin.kind == "raw" else None
-    items = first.items() if isinstance(first, RawValue) else []
+    items = first.readable_items() if isinstance(first, RawValue) else []
     if orientation is None or spacing is None or not items:
         return None, None
     cosines, distances = orientation.numbers()[0], spacing.numbers()[0]

@@ -124,7 +124,7 @@ def _raw_items(records: Records, row: int, count: int) -> list[dict[int, RawValu
     column = records.column("uih_grid_slice_sequence")
     if column is None or column.kind != "raw" or column.codes[row] < 0:
         return None
-    items = column.values[column.codes[row]].items()[:count]
+    items = column.values[column.codes[row]].readable_items()[:count]
     needed = TAGS["ImagePositionPatient"]
     return items if len(items) == count and all(needed in item and len(item[needed].numbers()) == 3 for item in items) else None
 

@@ -24,9 +24,10 @@ FORMS: dict[str, tuple[str, str]] = {
 """What kind of image each SOP class is of, and which form of it (PS3.4 B.5)."""
 
 
-def describe_twins(grids: list[tuple[str, FrameGrid]]) -> list[tuple[int, int, str]]:
+def describe_twins(grids: list[tuple[str, FrameGrid]], *, of_one_series: bool) -> list[tuple[int, int, str]]:
     """Pairs of arrays that may be two forms of one scan, and why, as numbers of `grids` and a sentence.
 
+    Arrays of different series need a frame of reference to share a place (PS3.3 C.7.4.1); those of one series share what they have.
     Both show the same kind of image in different forms, have equal shapes, orientation and frame of reference, and planes
     at the same places. Whether their pixels are equal too is not looked at; none of them is dropped.
     """
@@ -34,7 +35,7 @@ def describe_twins(grids: list[tuple[str, FrameGrid]]) -> list[tuple[int, int, s
     candidates = [
         (i, name, grid, described)
         for i, (name, grid) in enumerate(grids)
-        if (described := _form(grid)) is not None and grid.plane is not None
+        if (described := _form(grid)) is not None and grid.plane is not None and (of_one_series or _frame_of_reference(grid) is not None)
     ]
     for number, (i, name, grid, (kind, form)) in enumerate(candidates):
         for j, other_name, other, (other_kind, other_form) in candidates[number + 1 :]:

@@ -287,7 +287,7 @@ def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:
 
 def _radiopharmaceutical(sequence: RawValue, day: float | None) -> dict[str, object]:
     """Dose, half life and start of injection (PS3.3 C.8.9.2)."""
-    items = sequence.items()
+    items = sequence.readable_items()
     if not items:
         return {}
     attrs: dict[str, object] = {}

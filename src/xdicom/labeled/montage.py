@@ -220,7 +220,7 @@ def _weights(count: int, wanted: int) -> np.ndarray:
     scale = count / wanted
     centers = (np.arange(wanted) + 0.5) * scale - 0.5
     weights = np.clip(1 - np.abs(centers.clip(0, count - 1)[:, None] - np.arange(count)) / max(scale, 1), 0, None)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
 def _place(array: xr.DataArray, dim: str, index: int) -> str:

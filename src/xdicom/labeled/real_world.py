@@ -29,7 +29,7 @@ from xdicom.transforms.modality import modality_dtype
 from xdicom.transforms.real_world import RealWorldMap, map_linear, map_table
 
 
-def to_real_world(array: xr.DataArray, name: str | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
+def to_real_world(array: xr.DataArray, name: str | int | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
     """Real-world values of stored values; NaN where a stored value is not mapped.
 
     This is a branch of its own, not a step behind `to_modality`: mappings apply to stored values.
@@ -39,7 +39,7 @@ def to_real_world(array: xr.DataArray, name: str | None = None, *, dtype: DTypeL
     array
         `stored_values`, numpy- or dask-backed.
     name
-        Which of several mappings: its LUT Label, LUT Explanation, unit or quantity, in capitals or not.
+        Which of several mappings: its LUT Label, LUT Explanation, unit or quantity, in capitals or not; or its number, from 0.
     dtype
         float32 or float64. By default float32, or float64 for stored values of more than 24 bits.
 
@@ -78,7 +78,7 @@ def to_real_world(array: xr.DataArray, name: str | None = None, *, dtype: DTypeL
     return relabeled(array, data, REAL_WORLD, without=gone, attrs={key: value for key, value in attrs.items() if value})
 
 
-def _choose(array: xr.DataArray, name: str | None) -> tuple[list[RealWorldMap], np.ndarray | None]:
+def _choose(array: xr.DataArray, name: str | int | None) -> tuple[list[RealWorldMap], np.ndarray | None]:
     """The mapping of each set of frames, and the number of each frame's set (None where there is one set)."""
     sets = real_world_maps_from_attrs(array.attrs.get("real_world_value_maps", []))
     if not sets:
@@ -100,8 +100,10 @@ def _choose(array: xr.DataArray, name: str | None) -> tuple[list[RealWorldMap], 
     return (chosen, np.searchsorted(used, which)) if which.ndim else (chosen, None)
 
 
-def _pick(mappings: Sequence[RealWorldMap], name: str | None) -> RealWorldMap:
-    fitting = [mapping for mapping in mappings if name is None or name.strip().casefold() in _names(mapping)]
+def _pick(mappings: Sequence[RealWorldMap], name: str | int | None) -> RealWorldMap:
+    if isinstance(name, int) and 0 <= name < len(mappings):
+        return mappings[name]
+    fitting = [mapping for mapping in mappings if name is None or str(name).strip().casefold() in _names(mapping)]
     if len(fitting) == 1:
         return fitting[0]
     listed = "; ".join(f"{m.label or m.explanation or 'unnamed'} [{m.unit or 'no unit'}]" for m in mappings) or "none"

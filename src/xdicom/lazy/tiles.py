@@ -75,7 +75,9 @@ def tiles_to_dask(grid: TileGrid, chunks: Mapping[str, int] | None = None) -> Ar
         lengths.append((size,) * whole + ((rest,) if rest else ()))
     outer = tuple((1,) * size for size in grid.rows.shape[:-2])
     token = (fingerprint_refs(grid.frames.refs()), grid.rows.shape, grid.matrix)
-    return from_cells(read_tiles, TileCells(grid), (*outer, *lengths), grid.samples, np.dtype(grid.encoding.dtype), name="stored_values", token=token)
+    return from_cells(
+        read_tiles, TileCells(grid), (*outer, *lengths), grid.samples, np.dtype(grid.encoding.dtype), name="stored_values", token=token
+    )
 
 
 class TileCells:
@@ -95,13 +97,22 @@ class TileCells:
         """The tiles of the pixels at `place`."""
         *outer, y, x = place[: self.rows.ndim]
         tile_rows, tile_columns = self.tile_shape
-        rows = self.rows[(*outer, slice(y.start // tile_rows, -(-y.stop // tile_rows)), slice(x.start // tile_columns, -(-x.stop // tile_columns)))]
+        rows = self.rows[
+            (*outer, slice(y.start // tile_rows, -(-y.stop // tile_rows)), slice(x.start // tile_columns, -(-x.stop // tile_columns)))
+        ]
         used, cells = np.unique(rows, return_inverse=True)
         if used[0] < 0:
             used, cells = used[1:], cells - 1
         shape = (*(part.stop - part.start for part in outer), y.stop - y.start, x.stop - x.start, *self.samples)
         return TileBlock(
-            self.refs.take(used), shape, self.dtype, cells.reshape(-1, *rows.shape[-2:]), self.tile_shape, self.background, self.samples, self.options
+            self.refs.take(used),
+            shape,
+            self.dtype,
+            cells.reshape(-1, *rows.shape[-2:]),
+            self.tile_shape,
+            self.background,
+            self.samples,
+            self.options,
         )
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from xdicom.sources import filesystems, objectstores
 from xdicom.sources.concurrency import at_once
 from xdicom.sources.counters import count, scheme_of
+from xdicom.sources.dicomweb import FRAMES_AT_ONCE, PREFIX, FrameService, address_of
 from xdicom.sources.faults import ChangedError, retried
 from xdicom.sources.options import Options, options_for, prefix_of
 from xdicom.sources.source import Answer, Source
+
+T = TypeVar("T")
 
 _CLIENTS_KEPT = 256
 GAP_LIMIT = 64 << 10
@@ -71,7 +75,7 @@ def client_for(url: str) -> Client:
         if key in _clients.by_key:
             _clients.by_key.move_to_end(key)
             return _clients.by_key[key]
-    storage = objectstores.connect(url, options) if plain else None
+    storage: Storage | None = FrameService(options) if url.startswith(PREFIX) else objectstores.connect(url, options) if plain else None
     client = Client(storage or filesystems.FileSystem(options), options, scheme_of(url))
     with _clients.lock:
         client = _clients.by_key.setdefault(key, client)
@@ -84,6 +88,10 @@ def read(client: Client, url: str, offset: int, length: int | None, stamp: str) 
     """`length` bytes from `offset` on, or all; fewer only at the end of the object."""
     if length is not None and length <= 0:
         return Answer(b"")
+    if isinstance(client.storage, FrameService):
+        stride = address_of(url)[1]
+        last = offset + (stride if length is None else length)
+        return Answer(b"".join(_read_frames(client, url, np.arange(offset // stride, -(-last // stride)) + 1)))
 
     def request() -> Answer:
         size = 0
@@ -102,6 +110,10 @@ def read(client: Client, url: str, offset: int, length: int | None, stamp: str) 
 
 def read_several(client: Client, url: str, starts: np.ndarray, sizes: np.ndarray, stamp: str) -> list[bytes]:
     """Stretches of one object in as few requests as is sensible, which are made at the same time."""
+    if isinstance(client.storage, FrameService):
+        numbers, places = np.unique(starts // address_of(url)[1] + 1, return_inverse=True)
+        frames = _read_frames(client, url, numbers)
+        return [frames[place] if size > 0 else b"" for place, size in zip(places.tolist(), sizes.tolist(), strict=True)]
     groups = join_ranges(starts, sizes)
 
     def fetch(group: tuple[int, int, list[int]]) -> bytes:
@@ -114,6 +126,30 @@ def read_several(client: Client, url: str, starts: np.ndarray, sizes: np.ndarray
             begin, size = int(starts[member]) - first, int(sizes[member])
             result[member] = data if begin == 0 and size >= len(data) else data[begin : begin + size]
     return result
+
+
+def _read_frames(client: Client, url: str, numbers: np.ndarray) -> list[bytes]:
+    """Frames of an instance of a DICOMweb server, several in one request."""
+    service = client.storage
+    assert isinstance(service, FrameService)
+    groups = [numbers[first : first + FRAMES_AT_ONCE].tolist() for first in range(0, len(numbers), FRAMES_AT_ONCE)]
+
+    def fetch(group: list[int]) -> list[bytes]:
+        frames = ask(client, url, lambda: service.frames(url, group)) or [b""] * len(group)
+        count(client.scheme, sum(map(len, frames)), 0)
+        return frames
+
+    return [frame for frames in at_once(fetch, groups) for frame in frames]
+
+
+def ask(client: Client, url: str, request: Callable[[], T]) -> T | None:
+    """Result of `request`, which asks storage once, counted and retried; None when what is asked for lies beyond the end."""
+
+    def counted() -> T:
+        count(client.scheme, 0)
+        return request()
+
+    return retried(counted, url, client.options.redact)
 
 
 def join_ranges(starts: np.ndarray, sizes: np.ndarray) -> list[tuple[int, int, list[int]]]:

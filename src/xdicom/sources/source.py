@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A file, an object or a member of an archive, and the state in which it was found.
 
-    It holds no credentials and no open thing, and pickles small.
+    It holds no credentials and no open thing, and pickles small. It is a named tuple since a folder has many files: a frozen
+    dataclass takes as long to make as its file to look up.
     """
 
     url: str

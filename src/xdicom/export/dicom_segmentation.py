@@ -1,0 +1,246 @@
+"""Masks and label arrays to a DICOM segmentation of the series that they lie on, by highdicom (PS3.3 A.51)."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+import xarray as xr
+
+from xdicom.errors import InconsistentSeriesError, MissingDependencyError, SourceError
+from xdicom.export.dicom_planes import PLACE_TOLERANCE_MM, arranged, frame_sizes, planes_of
+from xdicom.export.dicom_plans import WrittenDicom, new_uids
+from xdicom.export.dicom_writing import whole_file
+from xdicom.labeled.origins import read_header
+from xdicom.pixels.encode import transfer_syntax_of
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+Code = tuple[str, str, str]
+"""Value, scheme and meaning of a code, such as `("10200004", "SCT", "Liver")`."""
+TISSUE: Code = ("85756007", "SCT", "Tissue")
+"""Category and type of a segment of which nothing more is said."""
+
+
+_MAY_BE_EMPTY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+"""Elements that every instance must have, if only empty; not all sources do."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentText:
+    """What a segment is."""
+
+    label: str
+    """Segment Label."""
+    category: Code = TISSUE
+    """Segmented Property Category (CID 7150)."""
+    property_type: Code = TISSUE
+    """Segmented Property Type."""
+    algorithm: str = ""
+    """Name of the algorithm that made it; empty for one drawn by hand."""
+    algorithm_version: str = ""
+    """Its version."""
+
+
+class SegmentationOptions(TypedDict, total=False):
+    """Options of `write_segmentation`."""
+
+    segments: Sequence[SegmentText | str] | None
+    transfer_syntax: str | None
+    series_description: str
+    series_number: int
+    uid_seed: str | None
+    overwrite: bool
+
+
+def write_segmentation(
+    mask: xr.DataArray,
+    path: str | os.PathLike[str],
+    source: xr.DataArray,
+    *,
+    segments: Sequence[SegmentText | str] | None = None,
+    transfer_syntax: str | None = None,
+    series_description: str = "Segmentation",
+    series_number: int = 1,
+    uid_seed: str | None = None,
+    overwrite: bool = False,
+) -> WrittenDicom:
+    """Write a mask, several, or a label array as one DICOM segmentation that refers to the planes of its source.
+
+    Parameters
+    ----------
+    mask
+        On the planes, rows and columns of `source` (or some of its planes): boolean with `z`, `y`, `x` and maybe `segment`;
+        or whole numbers with `z`, `y`, `x`, where 0 is nothing and 1, 2, … are the segments; or floating-point numbers from
+        0 to 1, which become a fractional segmentation. It is computed as a whole.
+    path
+        File to write.
+    source
+        The series that was segmented, opened in this process.
+    segments
+        What each segment is, in order; a text is a label alone. Without it labels come from the coordinate `segment_label`,
+        or are numbers.
+    transfer_syntax
+        UID or short name: `explicit`, `rle`, and for fractions `jpeg-2000` and `jpeg-ls`.
+    series_description, series_number
+        Of the new series.
+    uid_seed
+        Makes new UIDs depend on this text alone.
+    overwrite
+        Whether a file at `path` is replaced.
+
+    Raises
+    ------
+    MissingDependencyError
+        If highdicom is not installed.
+    InconsistentSeriesError
+        If the mask does not lie on the source, or the source's headers lack what a segmentation must state.
+    SourceError
+        If there is a file already, or the source was not opened in this process.
+    ValueError
+        If the values are no mask, labels or fractions, or there are more segments than are described.
+    """
+    try:
+        import highdicom as hd  # noqa: PLC0415 - an extra, and a second to import
+        from pydicom.sr.coding import Code as SrCode  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependencyError('a segmentation is written by highdicom: pip install "xdicom[seg]"') from error
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise SourceError(f"{target} is there: overwrite=True replaces it")
+    mask, source = arranged(mask), arranged(source)
+    which = _planes_on(mask, source)
+    values, kind = _values(mask)
+    texts = _texts(mask, segments, values)
+    instances, positions = _headers(source, which)
+    descriptions = [
+        hd.seg.SegmentDescription(
+            number,
+            text.label,
+            SrCode(*text.category),
+            SrCode(*text.property_type),
+            "AUTOMATIC" if text.algorithm else "MANUAL",
+            _algorithm(hd, SrCode, text),
+        )
+        for number, text in enumerate(texts, 1)
+    ]
+    series_uid, instance_uid = new_uids(0, uid_seed)
+    try:
+        dataset = _quietly(
+            hd.seg.Segmentation,
+            source_images=instances,
+            pixel_array=values,
+            segmentation_type=kind,
+            segment_descriptions=descriptions,
+            series_instance_uid=series_uid,
+            series_number=series_number,
+            sop_instance_uid=instance_uid,
+            instance_number=1,
+            manufacturer="xdicom",
+            manufacturer_model_name="xdicom",
+            software_versions=version("xdicom"),
+            device_serial_number="0",
+            transfer_syntax_uid=transfer_syntax_of(transfer_syntax),
+            plane_positions=[hd.PlanePositionSequence("PATIENT", position) for position in positions.tolist()],
+            series_description=series_description,
+            specific_character_set="ISO_IR 192",
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InconsistentSeriesError(f"a segmentation can't be made of these: {error}") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target) as file:
+        dataset.save_as(file)
+        size = file.tell()
+    return WrittenDicom(1, int(dataset.NumberOfFrames), size, series_uid, 0.5 / 255 if kind == "FRACTIONAL" else 0.0)
+
+
+def _quietly(make: Callable[..., Any], **options: Any) -> Any:
+    """What `make` gives, without its remarks on names of persons that the source states."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return make(**options)
+
+
+def _planes_on(mask: xr.DataArray, source: xr.DataArray) -> np.ndarray:
+    """Number of the plane of `source` that each plane of `mask` lies on; rows and columns must be the same."""
+    for name in ("z", "y", "x"):
+        if name not in mask.coords or name not in source.coords or mask[name].ndim > 1:
+            raise InconsistentSeriesError(
+                f"a segmentation and its source need coordinates {name}: without them nothing tells what lies where"
+            )
+    for name in ("y", "x"):
+        if mask.sizes[name] != source.sizes[name] or np.abs(mask[name].values - source[name].values).max() > PLACE_TOLERANCE_MM:
+            raise InconsistentSeriesError(f"{name} of the mask is not that of the source: cut or fill both alike")
+    z, places = np.atleast_1d(mask["z"].values), np.atleast_1d(source["z"].values)
+    nearest = np.abs(places[None, :] - z[:, None]).argmin(axis=1)
+    if np.abs(places[nearest] - z).max() > PLACE_TOLERANCE_MM:
+        raise InconsistentSeriesError("planes of the mask are none of the source's: z differs")
+    return np.asarray(nearest)
+
+
+def _values(mask: xr.DataArray) -> tuple[np.ndarray, str]:
+    """Values as highdicom takes them, shape `(z, y, x[, segment])`, and the type of segmentation."""
+    extra = [dim for dim in frame_sizes(mask) if dim not in ("z", "segment")]
+    if extra or "sample" in mask.dims:
+        raise ValueError(f"a segmentation has dimensions segment, z, y and x; this array has {', '.join(map(str, mask.dims))}")
+    dims = [dim for dim in ("z", "y", "x", "segment") if dim in mask.dims]
+    values = np.asarray(mask.transpose(*dims).values)
+    values = values if "z" in mask.dims else values[None]
+    if values.dtype.kind == "f":
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            raise ValueError("fractions lie between 0 and 1")
+        return values, "FRACTIONAL"
+    if values.dtype.kind not in "biu" or values.min(initial=0) < 0 or ("segment" in mask.dims and values.max(initial=0) > 1):
+        raise ValueError(f"a mask is boolean, labels are whole numbers from 0 on without a dimension segment; this is {values.dtype}")
+    return values.astype(np.uint8 if values.max(initial=0) < 256 else np.uint16), "BINARY"
+
+
+def _texts(mask: xr.DataArray, segments: Sequence[SegmentText | str] | None, values: np.ndarray) -> list[SegmentText]:
+    count = mask.sizes["segment"] if "segment" in mask.dims else max(1, int(values.max(initial=0)) if values.dtype.kind in "iu" else 1)
+    if segments is None:
+        known = mask.coords["segment_label"].values if "segment_label" in mask.coords and "segment" in mask.dims else None
+        segments = [str(known[i]) if known is not None and known[i] else f"Segment {i + 1}" for i in range(count)]
+    if len(segments) < count or ("segment" in mask.dims and len(segments) != count):
+        raise ValueError(f"there are {count} segments, and segments= describes {len(segments)}")
+    return [segment if isinstance(segment, SegmentText) else SegmentText(segment) for segment in segments]
+
+
+def _headers(source: xr.DataArray, which: np.ndarray) -> tuple[list[Dataset], np.ndarray]:
+    """Headers of the source's instances, each once, and the place of each plane."""
+    volume = source.isel({dim: 0 for dim in frame_sizes(source) if dim != "z"})
+    planes: Mapping[Any, np.ndarray] = {"z": which} if "z" in volume.dims else {}
+    chosen = volume.isel(planes)
+    positions = planes_of(chosen).positions_mm
+    if positions is None:
+        raise InconsistentSeriesError("the source has no place in the patient")
+    found: dict[str, Dataset] = {}
+    for i in range(len(positions)):
+        header = read_header(chosen, {"z": i} if "z" in chosen.dims else 0)
+        for keyword in _MAY_BE_EMPTY:
+            if keyword not in header:
+                setattr(header, keyword, "")
+        found.setdefault(str(header.SOPInstanceUID), header)
+    return list(found.values()), positions
+
+
+def _algorithm(hd: Any, code: Any, text: SegmentText) -> Any:
+    if not text.algorithm:
+        return None
+    return hd.AlgorithmIdentificationSequence(text.algorithm, code("123109", "DCM", "Manual Processing"), text.algorithm_version or "1")

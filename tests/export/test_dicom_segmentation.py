@@ -1,0 +1,94 @@
+"""Masks and labels become a segmentation of their source, and come back from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import xarray as xr
+
+import xdicom
+from builders import make_ct, make_enhanced_mr
+from xdicom.errors import InconsistentSeriesError, SourceError
+from xdicom.export.dicom_segmentation import SegmentText, write_segmentation
+
+pytest.importorskip("highdicom")
+
+LIVER = SegmentText("Liver", ("123037004", "SCT", "Anatomical Structure"), ("10200004", "SCT", "Liver"), "thresholding", "1.0")
+
+
+@pytest.fixture
+def ct(tmp_path: Path) -> xr.DataArray:
+    """Four slices of CT."""
+    make_ct(tmp_path / "ct", [0, 2.5, 5, 7.5])
+    return xdicom.open_series(tmp_path / "ct")
+
+
+def test_masks_come_back_with_their_labels(ct: xr.DataArray, tmp_path: Path) -> None:
+    masks = xr.concat([ct > 50, ct > 150], dim="segment").assign_coords(segment_label=("segment", ["low", "high"]))
+
+    report = write_segmentation(masks, tmp_path / "seg.dcm", ct)
+
+    again = xdicom.open_series(tmp_path / "seg.dcm").dicom.on_grid_of(ct)
+    np.testing.assert_array_equal(again.transpose("segment", "z", "y", "x").values, masks.values)
+    assert again["segment_label"].values.tolist() == ["low", "high"]
+    assert report.instances == 1
+
+
+def test_labels_come_back_as_segments(ct: xr.DataArray, tmp_path: Path) -> None:
+    labels = xr.where(ct > 150, 2, xr.where(ct > 50, 1, 0))
+
+    write_segmentation(labels, tmp_path / "seg.dcm", ct, segments=[LIVER, "Lesion"])
+
+    again = xdicom.open_series(tmp_path / "seg.dcm").dicom.on_grid_of(ct)
+    for number in (1, 2):
+        np.testing.assert_array_equal(again.sel(segment=number).values, labels.values == number)
+    header = pydicom.dcmread(tmp_path / "seg.dcm")
+    assert header.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue == "10200004"
+    assert header.SegmentSequence[0].SegmentAlgorithmName == "thresholding"
+    assert header.ReferencedSeriesSequence[0].SeriesInstanceUID == ct.attrs["series_instance_uid"]
+
+
+def test_fractions_come_back_within_a_step(ct: xr.DataArray, tmp_path: Path) -> None:
+    share = (ct.astype(np.float32) / np.float32(ct.values.max())).clip(0, 1)
+
+    report = write_segmentation(share, tmp_path / "seg.dcm", ct)
+
+    again = xdicom.open_series(tmp_path / "seg.dcm").dicom.on_grid_of(ct).dicom.to_modality()
+    assert np.abs(again.values.squeeze() - share.values).max() <= report.max_error + 1e-6
+
+
+def test_some_planes_of_an_enhanced_series_are_segmented(tmp_path: Path) -> None:
+    make_enhanced_mr(tmp_path / "mr.dcm")
+    mr = xdicom.open_series(tmp_path / "mr.dcm")
+    one = mr.isel({dim: 0 for dim in mr.dims if dim not in ("z", "y", "x")})
+    mask = (one > 20).isel(z=slice(0, 2))
+
+    write_segmentation(mask, tmp_path / "seg.dcm", mr)
+
+    again = xdicom.open_series(tmp_path / "seg.dcm")
+    np.testing.assert_array_equal(again.values.squeeze(), mask.values)
+    np.testing.assert_allclose(again["z"].values, mask["z"].values)
+
+
+def test_a_mask_beside_its_source_is_refused(ct: xr.DataArray, tmp_path: Path) -> None:
+    mask = ct > 50
+
+    with pytest.raises(InconsistentSeriesError, match=r"z differs"):
+        write_segmentation(mask.assign_coords(z=mask["z"] + 1), tmp_path / "seg.dcm", ct)
+    with pytest.raises(InconsistentSeriesError, match=r"x of the mask is not that of the source"):
+        write_segmentation(mask.isel(x=slice(1, None)), tmp_path / "seg.dcm", ct)
+
+
+def test_segments_without_description_are_refused(ct: xr.DataArray, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"there are 3 segments, and segments= describes 1"):
+        write_segmentation((ct > 50).astype(np.uint8) * np.uint8(3), tmp_path / "seg.dcm", ct, segments=["one"])
+
+
+def test_a_segmentation_that_is_there_stays(ct: xr.DataArray, tmp_path: Path) -> None:
+    write_segmentation(ct > 50, tmp_path / "seg.dcm", ct)
+
+    with pytest.raises(SourceError, match=r"overwrite=True"):
+        write_segmentation(ct > 50, tmp_path / "seg.dcm", ct)

@@ -32,7 +32,7 @@ HOMES = {
     "fsspec": ("sources/",),
     "obstore": ("sources/",),
     "urllib3": ("sources/dicomweb",),
-    "urllib3": ("sources/dicomweb",),
+    "highdicom": ("export/dicom_segmentation",),
     "dask": ("lazy/",),
     "xarray": ("labeled/", "export/", "api", "accessor", "backend", "cli", "__init__"),
     "zarr": ("export/",),
@@ -43,7 +43,7 @@ HOMES = {
 }
 """Where each library may be imported: beginnings of paths within the package."""
 
-IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "urllib3", "urllib3", "virtualizarr", "icechunk", "rich"}
+IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "urllib3", "virtualizarr", "icechunk", "rich", "highdicom"}
 """Libraries that an import inside a function may bring in: heavy or optional ones, in their home."""
 
 EMPTY_NAMES = {"base", "common", "core", "helper", "helpers", "misc", "tools", "util", "utils"}

@@ -7,10 +7,10 @@ from typing import Any
 import dask
 import numpy as np
 import pytest
-from builders import make_file, phantoms
-from doubles import counted_reads
 
 import xdicom
+from builders import make_file, phantoms
+from doubles import counted_reads
 
 SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 TILE = (4, 6)

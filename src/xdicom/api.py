@@ -17,9 +17,9 @@ from xdicom.index import catalog as index_catalog
 from xdicom.index.arrange import arrange
 from xdicom.index.dicomweb import is_dicomweb, scan_dicomweb
 from xdicom.index.filesets import locate_instances
-from xdicom.index.series_names import series_name, unique_name
 from xdicom.index.progress import progress_bar
 from xdicom.index.scan import Progress, rescan
+from xdicom.index.series_names import series_name, unique_name
 from xdicom.index.slides import arrange_slide
 from xdicom.labeled.build import label
 from xdicom.labeled.origins import remember

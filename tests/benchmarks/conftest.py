@@ -11,7 +11,21 @@ from typing import Any
 import pytest
 
 Candidate = Callable[[], object]
-LIBRARIES = ("xdicom", "numpy", "dask", "xarray", "zarr", "imagecodecs", "pydicom", "SimpleITK", "python-gdcm", "highdicom", "dicomsdl", "fastdicom", "nibabel")
+LIBRARIES = (
+    "xdicom",
+    "numpy",
+    "dask",
+    "xarray",
+    "zarr",
+    "imagecodecs",
+    "pydicom",
+    "SimpleITK",
+    "python-gdcm",
+    "highdicom",
+    "dicomsdl",
+    "fastdicom",
+    "nibabel",
+)
 ROUNDS = 5
 SLOW = 1.5
 """Candidates that take longer than this run once [s]."""
@@ -65,7 +79,7 @@ class Race:
         self.benchmark.pedantic(ours, setup=run_others, rounds=rounds)
         own = statistics.median(self.benchmark.stats.stats.data)
         medians = {name: statistics.median(found) for name, found in times.items()}
-        scale = {"s": 1, "ms": 1e3, "µs": 1e6}[unit.split()[0]] / per
+        scale = {"s": 1, "ms": 1e3, "µs": 1e6}[unit.split(maxsplit=1)[0]] / per
         self.benchmark.extra_info.update(
             title=title,
             unit=unit,
@@ -74,7 +88,9 @@ class Race:
             limits={name: medians[name] * scale for name in limits},
             wanted=dict(wanted or {}),
         )
-        ratios = [f"{medians[name] / own:.2f} x {name}" for name in peers] + [f"{own / max(medians[name], 1e-9):.2f} times {name}" for name in limits]
+        ratios = [f"{medians[name] / own:.2f} x {name}" for name in peers] + [
+            f"{own / max(medians[name], 1e-9):.2f} times {name}" for name in limits
+        ]
         print(f"\n{title}: {own * scale:.4g} {unit}; {', '.join(ratios)}")  # noqa: T201 - shown with -s
 
 

@@ -10,14 +10,23 @@ import numpy as np
 from pydicom import Dataset, Sequence
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, JPEGLSLossless, SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
+    JPEGLSLossless,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
 
 POSITION, TUBE_CURRENT = 0x12345678, 123.456789
 OPTIONAL = {
-    "AccessionNumber": "A1", "InstitutionName": "SOME PLACE", "StationName": "CT1", "StudyDescription": "THORAX", "PatientAge": "050Y",
-    "PatientWeight": "70", "BodyPartExamined": "CHEST", "ScanOptions": "HELICAL", "DataCollectionDiameter": "500", "ProtocolName": "1.1 Thorax",
+    "AccessionNumber": "A1", "InstitutionName": "SOME PLACE", "StationName": "CT1", "StudyDescription": "THORAX",
+    "PatientAge": "050Y", "PatientWeight": "70", "BodyPartExamined": "CHEST", "ScanOptions": "HELICAL", "DataCollectionDiameter": "500",
+    "ProtocolName": "1.1 Thorax",
     "ReconstructionDiameter": "360", "DistanceSourceToDetector": "1000", "DistanceSourceToPatient": "540", "TableHeight": "150",
-    "RotationDirection": "CW", "Exposure": "100", "FilterType": "BODY", "GeneratorPower": "30", "FocalSpots": "1.2", "ConvolutionKernel": "B30",
+    "RotationDirection": "CW", "Exposure": "100", "FilterType": "BODY", "GeneratorPower": "30", "FocalSpots": "1.2",
+    "ConvolutionKernel": "B30",
     "PatientPosition": "HFS", "PositionReferenceIndicator": "SN", "ImageComments": "none", "WindowCenterWidthExplanation": ["SOFT", "LUNG"],
     "StudyID": "1", "SoftwareVersions": "VA1", "DeviceSerialNumber": "12345", "ManufacturerModelName": "SCANNER", "AcquisitionDate": "20260101",
     "AcquisitionTime": "101500", "SeriesDate": "20260101", "SeriesTime": "101500", "StudyDate": "20260101", "StudyTime": "101500",
@@ -99,7 +108,11 @@ def enhanced_ct(path: Path, frames: int, *, is_undefined: bool) -> str:
     group = Dataset()
     group.CTExposureSequence = sequence(ExposureTimeInms=500.0, XRayTubeCurrentInmA=TUBE_CURRENT, ExposureInmAs=100.0)
     group.FrameContentSequence = sequence(
-        FrameAcquisitionNumber=1, FrameReferenceDateTime="20260101101500.654321", StackID="1", InStackPositionNumber=POSITION, DimensionIndexValues=[1, POSITION]
+        FrameAcquisitionNumber=1,
+        FrameReferenceDateTime="20260101101500.654321",
+        StackID="1",
+        InStackPositionNumber=POSITION,
+        DimensionIndexValues=[1, POSITION],
     )
     group.PlanePositionSequence = sequence(ImagePositionPatient=["-180.0", "-175.5", "98765.4"])
     group.PixelMeasuresSequence = sequence(SliceThickness=1.0, PixelSpacing=[0.703125, 0.703125])
@@ -130,7 +143,13 @@ def enhanced_ct(path: Path, frames: int, *, is_undefined: bool) -> str:
 def cine(path: Path, frames: int, rows: int, *, pixels: np.ndarray | None = None) -> str:
     """An uncompressed multi-frame instance without functional groups."""
     ds = _instance(SecondaryCaptureImageStorage)
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.Modality, ds.NumberOfFrames, ds.FrameTime = generate_uid(), generate_uid(), "OT", frames, 40
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.Modality, ds.NumberOfFrames, ds.FrameTime = (
+        generate_uid(),
+        generate_uid(),
+        "OT",
+        frames,
+        40,
+    )
     _pixels(ds, rows, rows)
     ds.PixelData = bytes(frames * rows * rows * 2) if pixels is None else pixels.tobytes()
     ds.save_as(path, enforce_file_format=True)

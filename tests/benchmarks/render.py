@@ -1,6 +1,6 @@
 """Results of a run of the benchmarks as the tables of `docs/performance.md`.
 
-    python tests/benchmarks/render.py RESULTS.json [docs/performance.md]
+python tests/benchmarks/render.py RESULTS.json [docs/performance.md]
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ def row(info: dict[str, Any]) -> str:
         asked = f", asked {wanted[name]:g}{'' if is_met else ': **missed**'}" if name in wanted else ""
         return f"{name} {number(time)} (**{number(ratio)}**{asked})"
 
-    peers = [cell(name, time, time / own, time / own >= wanted.get(name, 0)) for name, time in sorted(info["peers"].items(), key=lambda entry: entry[1])]
+    peers = [
+        cell(name, time, time / own, time / own >= wanted.get(name, 0))
+        for name, time in sorted(info["peers"].items(), key=lambda entry: entry[1])
+    ]
     limits = [cell(name, time, own / time, own / time <= wanted.get(name, 1e9)) for name, time in info["limits"].items() if time]
     return f"| {info['title']} | {number(own)} {info['unit']} | {'<br>'.join(peers) or '-'} | {'<br>'.join(limits) or '-'} |"
 

@@ -16,10 +16,10 @@ import pydicom.pixels
 import pytest
 import xarray as xr
 import zarr
-from benchmarks import inputs
-from benchmarks.conftest import Race
 
 import xdicom
+from benchmarks import inputs
+from benchmarks.conftest import Race
 
 
 @pytest.mark.parametrize("frames", [20_000, 200_000])
@@ -54,7 +54,7 @@ def test_one_frame_of_a_large_array(race: Race, tmp_path: Path, frames: int) -> 
         os.close(descriptor)
 
     race(
-        f"One 2×2 frame of {frames:,} through dask",
+        f"One 2x2 frame of {frames:,} through dask",
         lambda: array[frames // 2].compute(scheduler="synchronous"),
         peers={"pydicom": lambda: pydicom.pixels.pixel_array(path, index=frames // 2)},
         limits={"open, pread, close": bare},
@@ -78,11 +78,18 @@ def test_writing_zarr(race: Race, tmp_path: Path) -> None:
         return tmp_path / name
 
     def alone() -> None:
-        array = zarr.create_array(clean("alone.zarr"), shape=block.shape, dtype=block.dtype, chunks=written.chunks, shards=written.shards, compressors=written.compressors)
+        array = zarr.create_array(
+            clean("alone.zarr"),
+            shape=block.shape,
+            dtype=block.dtype,
+            chunks=written.chunks,
+            shards=written.shards,
+            compressors=written.compressors,
+        )
         array[:] = block
 
     race(
-        f"Export of {count} × 512×512 int16 to Zarr",
+        f"Export of {count} x 512x512 int16 to Zarr",
         lambda: series.dicom.to_zarr(clean("ours.zarr"), progress=False),
         peers={"nibabel, .nii from memory": lambda: nibabel.save(nibabel.Nifti1Image(block, np.eye(4)), tmp_path / "a.nii")},
         limits={"zarr alone, from memory": alone},

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from benchmarks.conftest import Race
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 import xdicom  # noqa: F401 - brings .dicom
+from benchmarks.conftest import Race
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.palette import Palette, apply_palette
 

@@ -14,11 +14,11 @@ import pydicom.datadict
 import pydicom.pixels
 import pytest
 import SimpleITK
-from benchmarks import inputs
-from benchmarks.conftest import Race
 from pydicom.encaps import generate_frames
 
 import xdicom
+from benchmarks import inputs
+from benchmarks.conftest import Race
 from xdicom.model.encoding import PixelEncoding
 from xdicom.pixels.decode import decode_frame
 from xdicom.pixels.encode import encode_frame
@@ -51,7 +51,11 @@ def test_one_frame_of_many(race: Race, tmp_path: Path) -> None:
     race(
         f"One random frame of {frames}, uncompressed, through dask",
         lambda: array[100].compute(scheduler="synchronous"),
-        peers={"pydicom": lambda: pydicom.pixels.pixel_array(path, index=100), "highdicom": lambda: image.get_stored_frame(101), "SimpleITK": by_simpleitk},
+        peers={
+            "pydicom": lambda: pydicom.pixels.pixel_array(path, index=100),
+            "highdicom": lambda: image.get_stored_frame(101),
+            "SimpleITK": by_simpleitk,
+        },
         limits={"preadv into an array": bare},
         unit="ms",
     )
@@ -108,8 +112,12 @@ def test_a_whole_series(race: Race, tmp_path: Path, opening: bool) -> None:
     block = bare()
     race(
         f"{count} CT files to one array, {'opened before' if not opening else 'opening included'}",
-        (lambda: xdicom.open_series(tmp_path).data.compute()) if opening else (lambda: series.data.compute()),
-        peers={"dicomsdl": by_dicomsdl, "pydicom": lambda: np.stack([pydicom.dcmread(path).pixel_array for path in paths]), "SimpleITK": by_simpleitk},
+        (lambda: xdicom.open_series(tmp_path).data.compute()) if opening else series.data.compute,
+        peers={
+            "dicomsdl": by_dicomsdl,
+            "pydicom": lambda: np.stack([pydicom.dcmread(path).pixel_array for path in paths]),
+            "SimpleITK": by_simpleitk,
+        },
         limits={"preadv into an array": bare, "memcpy": copy},
         per=count,
         unit="ms a frame",
@@ -121,10 +129,10 @@ def test_a_whole_series(race: Race, tmp_path: Path, opening: bool) -> None:
 
 CODECS = {
     "RLE": ("1.2.840.10008.1.2.5", None),
-    "JPEG Lossless SV1": ("1.2.840.10008.1.2.4.70", lambda data: imagecodecs.ljpeg_decode(data)),
-    "JPEG-LS": ("1.2.840.10008.1.2.4.80", lambda data: imagecodecs.jpegls_decode(data)),
-    "JPEG 2000": ("1.2.840.10008.1.2.4.90", lambda data: imagecodecs.jpeg2k_decode(data)),
-    "HTJ2K": ("1.2.840.10008.1.2.4.201", lambda data: imagecodecs.htj2k_decode(data)),
+    "JPEG Lossless SV1": ("1.2.840.10008.1.2.4.70", imagecodecs.ljpeg_decode),
+    "JPEG-LS": ("1.2.840.10008.1.2.4.80", imagecodecs.jpegls_decode),
+    "JPEG 2000": ("1.2.840.10008.1.2.4.90", imagecodecs.jpeg2k_decode),
+    "HTJ2K": ("1.2.840.10008.1.2.4.201", imagecodecs.htj2k_decode),
     "uncompressed": ("1.2.840.10008.1.2.1", None),
 }
 
@@ -161,7 +169,7 @@ def test_decoding_a_frame(race: Race, name: str) -> None:
             pydicom.pixels.pixel_array(ds, raw=True)
 
     race(
-        f"Decoding a 512×512 frame, {name}",
+        f"Decoding a 512x512 frame, {name}",
         ours,
         peers={"pydicom": by_pydicom},
         limits={"memcpy" if name == "uncompressed" else "imagecodecs": by_imagecodecs},

@@ -15,20 +15,20 @@ import pydicom.datadict
 import pydicom.pixels
 import pytest
 import SimpleITK
-from benchmarks import inputs
-from benchmarks.conftest import Race
 from pydicom.encaps import parse_fragments
 
 import xdicom
+from benchmarks import inputs
+from benchmarks.conftest import Race
 from xdicom.export.catalog_store import read_catalog, write_catalog
 from xdicom.index.catalog import Catalog
 from xdicom.model.frames import concatenate_frames
 
 FILES, FRAMES = 2000, 20_000
 TAGS = (
-    "SeriesInstanceUID", "SOPInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "BitsAllocated",
-    "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "WindowCenter",
-    "WindowWidth", "InstanceNumber", "ContentTime", "Modality", "ImageType", "SliceThickness",
+    "SeriesInstanceUID", "SOPInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept",
+    "WindowCenter", "WindowWidth", "InstanceNumber", "ContentTime", "Modality", "ImageType", "SliceThickness",
 )  # fmt: skip
 
 
@@ -130,7 +130,9 @@ def test_offsets_of_frames(race: Race, tmp_path: Path, table: str) -> None:
     race(
         f"Scan of {FRAMES:,} fragments, {table} offset table",
         lambda: xdicom.scan(path),
-        peers={"pydicom, the fragments alone": lambda: parse_fragments(pixels[8:] if table == "basic" else pixels)} if table == "no" else {},
+        peers={"pydicom, the fragments alone": lambda: parse_fragments(pixels[8:] if table == "basic" else pixels)}
+        if table == "no"
+        else {},
         limits={"read of the file" if table == "no" else "read of the table": bare},
         unit="ms",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xdicom.headers.values import RawValue, decode_text, number_or_nan
-from xdicom.model.columns import Column, Kind, distinct_rows, merge_equal, smallest_codes
+from xdicom.model.columns import Column, Kind, merge_equal, smallest_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,9 @@ _LARGEST_WHOLE = 2.0**53
 _CLOCKS = {"TM": seconds_of_day, "DA": days_since_1970, "DT": seconds_since_1970}
 
 
-def parse_values(vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_endian: bool, character_sets: Sequence[str] = ()) -> tuple[Kind, np.ndarray]:
+def parse_values(
+    vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_endian: bool, character_sets: Sequence[str] = ()
+) -> tuple[Kind, np.ndarray]:
     """Distinct raw values of one VR as the rows of a column.
 
     Dates, times and date-times become numbers: days since 1970, seconds of the day, seconds since 1970.
@@ -80,7 +82,9 @@ def parse_values(vr: str, raws: Sequence[bytes], *, is_implicit: bool, is_big_en
         return "number", _binary_rows(vr, raws, is_big_endian)
     if vr in ("DS", "IS"):
         rows = _text_rows(vr, raws)
-        is_whole = vr == "IS" and bool(np.isfinite(rows).all()) and bool((np.abs(rows) < _LARGEST_WHOLE).all()) and bool((rows % 1 == 0).all())
+        is_whole = (
+            vr == "IS" and bool(np.isfinite(rows).all()) and bool((np.abs(rows) < _LARGEST_WHOLE).all()) and bool((rows % 1 == 0).all())
+        )
         return "number", rows.astype(np.int64) if is_whole else rows
     values = np.empty(len(raws), object)
     if vr in ("CS", "UI", "AE", "AS", "UR"):
@@ -143,12 +147,12 @@ def _times(raws: Sequence[bytes]) -> np.ndarray:
     cells = np.array(raws, "S")
     width = cells.dtype.itemsize
     digits = cells.view(np.uint8).reshape(len(raws), width)
-    is_digit = (digits >= 48) & (digits <= 57)  # noqa: PLR2004 - the codes of 0 and 9
+    is_digit = (digits >= 48) & (digits <= 57)
     is_plain = width >= _TIME_DIGITS and bool(is_digit[:, :_TIME_DIGITS].all())
     if is_plain and width > _TIME_DIGITS:
         fraction, dot = digits[:, _TIME_DIGITS:], digits[:, _TIME_DIGITS]
-        ends = (fraction == 32) | (fraction == 0)  # noqa: PLR2004 - padding
-        is_plain = bool((ends[:, :1] | (dot == 46)[:, None]).all() and (is_digit[:, _TIME_DIGITS + 1 :] | ends[:, 1:]).all())  # noqa: PLR2004
+        ends = (fraction == 32) | (fraction == 0)
+        is_plain = bool((ends[:, :1] | (dot == 46)[:, None]).all() and (is_digit[:, _TIME_DIGITS + 1 :] | ends[:, 1:]).all())
     if not is_plain:
         return np.array([seconds_of_day(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64)
     numbers = np.array([raw.rstrip(b" \0") for raw in raws], "S").astype(np.float64)
@@ -186,7 +190,14 @@ def _ragged(rows: list[tuple[int | float, ...]]) -> np.ndarray:
 
 
 def gather_column(
-    vr: str, data: np.ndarray, offset: np.ndarray, length: np.ndarray, *, is_implicit: bool, character_sets: Sequence[str] = (), is_raw: bool = False
+    vr: str,
+    data: np.ndarray,
+    offset: np.ndarray,
+    length: np.ndarray,
+    *,
+    is_implicit: bool,
+    character_sets: Sequence[str] = (),
+    is_raw: bool = False,
 ) -> Column:
     """Column of values that lie at `offset` of `data` [bytes], little endian; a value of no length is missing.
 
@@ -226,7 +237,9 @@ def _parse_any(vr: str, raws: Sequence[bytes], is_implicit: bool, character_sets
     return parse_values(vr, raws, is_implicit=is_implicit, is_big_endian=False, character_sets=character_sets)
 
 
-def build_column(keys: Sequence[tuple[str, bytes, bool, bool] | None], character_sets: Sequence[str] = (), *, is_raw: bool = False) -> Column:
+def build_column(
+    keys: Sequence[tuple[str, bytes, bool, bool] | None], character_sets: Sequence[str] = (), *, is_raw: bool = False
+) -> Column:
     """Column of one raw value `(vr, bytes, is_implicit, is_big_endian)` a frame; None and empty values are missing.
 
     With `is_raw` values stay as they are, whatever their VR.
@@ -256,7 +269,9 @@ def build_column(keys: Sequence[tuple[str, bytes, bool, bool] | None], character
     if len(parts) == 1:
         stacked = parts[0][2]
     elif kind == "number":
-        stacked = np.concatenate([np.pad(values.astype(np.float64), ((0, 0), (0, width - values.shape[1])), constant_values=np.nan) for _, _, values in parts])
+        stacked = np.concatenate(
+            [np.pad(values.astype(np.float64), ((0, 0), (0, width - values.shape[1])), constant_values=np.nan) for _, _, values in parts]
+        )
     else:
         stacked = np.concatenate([values for _, _, values in parts])
     column = Column(kind, stacked, place[codes].astype(smallest_codes(len(stacked))))

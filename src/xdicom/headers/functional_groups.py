@@ -26,7 +26,8 @@ _ENTERED = frozenset(
         "DiffusionGradientDirectionSequence", "CardiacSynchronizationSequence", "PixelValueTransformationSequence", "FrameVOILUTSequence",
         "MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence", "SegmentIdentificationSequence",
         "PlanePositionSlideSequence", "OpticalPathIdentificationSequence", "CTExposureSequence", "CTXRayDetailsSequence",
-        "CTReconstructionSequence", "CTPositionSequence", "TemporalPositionSequence", "MRVelocityEncodingSequence", "MRReceiveCoilSequence",
+        "CTReconstructionSequence", "CTPositionSequence", "TemporalPositionSequence", "MRVelocityEncodingSequence",
+        "MRReceiveCoilSequence",
         "PlanePositionVolumeSequence", "PlaneOrientationVolumeSequence", "UnassignedPerFrameConvertedAttributesSequence",
         "UnassignedSharedConvertedAttributesSequence", "ConversionSourceAttributesSequence", "DerivationImageSequence", "SourceImageSequence",
     )

@@ -12,9 +12,20 @@ import numpy as np
 from xdicom.errors import NotDicomError, PixelDataError, UnsupportedEncodingError
 from xdicom.headers.csa import parse_csa
 from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS, to_snake_case
-from xdicom.headers.elements import LONG_VRS, PIXEL_TAGS, SHORT_VRS, Fetch, Syntax, UncertainHeaderError, Walk, Window, is_private_wanted, walk
-from xdicom.headers.items import end_of_long_sequence
+from xdicom.headers.elements import (
+    LONG_VRS,
+    PIXEL_TAGS,
+    SHORT_VRS,
+    Fetch,
+    Syntax,
+    UncertainHeaderError,
+    Walk,
+    Window,
+    is_private_wanted,
+    walk,
+)
 from xdicom.headers.functional_groups import FrameColumns, per_frame_columns, shared_values
+from xdicom.headers.items import end_of_long_sequence
 from xdicom.headers.spans import Spans, encapsulated_spans, native_spans
 from xdicom.headers.values import RawValue
 from xdicom.model.encoding import (
@@ -230,7 +241,8 @@ def frame_spans(header: Header, encoding: PixelEncoding, fetch: Fetch, size: int
         raise PixelDataError("the pixel data is empty")
     if walked.pixel_length >= 0 and fetch(walked.pixel_offset, 4) != b"\xfe\xff\x00\xe0":
         raise UnsupportedEncodingError(
-            f"transfer syntax {header.transfer_syntax_uid} asks for encapsulated pixel data, but its length is defined ({walked.pixel_length} bytes) and no item is in it"
+            f"transfer syntax {header.transfer_syntax_uid} asks for encapsulated pixel data, but its length is defined "
+            f"({walked.pixel_length} bytes) and no item is in it"
         )
     tables = [header.values.get(name) for name in ("extended_offset_table", "extended_offset_table_lengths")]
     extended = (tables[0].value().array("u8"), tables[1].value().array("u8")) if tables[0] and tables[1] else None
@@ -243,7 +255,8 @@ def _native_of_undefined_length(header: Header, encoding: PixelEncoding, fetch: 
     first = fetch(start, 8)
     if first[:4] == b"\xfe\xff\x00\xe0":
         raise UnsupportedEncodingError(
-            f"transfer syntax {header.transfer_syntax_uid} is uncompressed, but the pixel data lies in items: the transfer syntax is wrong or missing"
+            f"transfer syntax {header.transfer_syntax_uid} is uncompressed, but the pixel data lies in items: "
+            "the transfer syntax is wrong or missing"
         )
     header.notes.append("native pixel data of undefined length; it is taken to reach the end of the source")
     return native_spans(start, max(0, size - start), encoding, count)
@@ -278,7 +291,7 @@ def _looks_like_element(head: bytes, at: int) -> bool:
     if len(head) < at + 8:
         return False
     for order in "<>":
-        group, element, vr, short = struct.unpack_from(order + "HH2sH", head, at)
+        group, element, vr = struct.unpack_from(order + "HH2s", head, at)
         (length,) = struct.unpack_from(order + "I", head, at + 4)
         if group in (0x0002, 0x0008) and element < 0x3000 and (vr in SHORT_VRS or vr in LONG_VRS or length < 1024):
             return True

@@ -76,7 +76,9 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
     on_their_own = map if all(is_local(split_chain(source.url)[1]) for source in chosen) else at_once
     for number, outcome in on_their_own(lambda entry: (entry[0], _attempt(found.get(entry[0], chosen[entry[0]]), entry[1])), heads):
         _gather(others[number], found.get(number, chosen[number]), outcome, gathered)
-    gathered.problems.extend((others[number], Problem(chosen[number].url, str(error), type(error).__name__)) for number, error in errors.items())
+    gathered.problems.extend(
+        (others[number], Problem(chosen[number].url, str(error), type(error).__name__)) for number, error in errors.items()
+    )
     by_pydicom = sum(header.parser == "pydicom" for header in gathered.headers)
     if gathered.headers or not parts:
         parts.append((np.array(gathered.numbers, np.int64), _to_table(gathered)))
@@ -144,7 +146,9 @@ def _scan_batch(sources: Sequence[Source]) -> tuple[list[tuple[np.ndarray, Frame
     got = read_heads_into(urls, batch.heads)
 
     def read_more(rows: np.ndarray, offsets: np.ndarray, block: np.ndarray) -> np.ndarray:
-        return np.array([read_into(urls[row], offset, block[row]) for row, offset in zip(rows.tolist(), offsets.tolist(), strict=True)], np.int64)
+        return np.array(
+            [read_into(urls[row], offset, block[row]) for row, offset in zip(rows.tolist(), offsets.tolist(), strict=True)], np.int64
+        )
 
     found, left = batch.parse(got, read_more)
     tables, dropped = [], [left]
@@ -346,10 +350,17 @@ def _frame_columns(headers: Sequence[Header], counts: list[int], gathered: _Gath
     for url, header, count in zip(gathered.urls, headers, counts, strict=True):
         if header.frames and header.frames.count != count:
             gathered.notes.append(
-                Problem(url, f"{header.frames.count} items of per-frame functional groups for {count} frames; frames without one have no values of their own")
+                Problem(
+                    url,
+                    f"{header.frames.count} items of per-frame functional groups for {count} frames; "
+                    "frames without one have no values of their own",
+                )
             )
     for name in names:
-        parts = [_fitted(header.frames.columns.get(name), count) if header.frames else None for header, count in zip(headers, counts, strict=True)]
+        parts = [
+            _fitted(header.frames.columns.get(name), count) if header.frames else None
+            for header, count in zip(headers, counts, strict=True)
+        ]
         columns[name] = parts[0] if len(parts) == 1 and parts[0] is not None else concatenate(parts, counts)
     return columns
 
@@ -361,5 +372,3 @@ def _fitted(column: Column | None, count: int) -> Column | None:
     codes = np.full(count, -1, column.codes.dtype)
     codes[: min(count, len(column))] = column.codes[:count]
     return Column(column.kind, column.values, codes)
-
-

@@ -103,8 +103,8 @@ class FrameService:
             named = part.transfer_syntax_uid or transfer_syntax_uid
             if named != transfer_syntax_uid and not (is_native and named in NATIVE_SYNTAXES):
                 raise UnsupportedEncodingError(
-                    f"frame {number} of {instance} came in transfer syntax {named}, not {transfer_syntax_uid}, which the metadata or the first "
-                    "instance of its series has: open the instance by itself"
+                    f"frame {number} of {instance} came in transfer syntax {named}, not {transfer_syntax_uid}, which the metadata "
+                    "or the first instance of its series has: open the instance by itself"
                 )
             data = part.data
             if not is_native:

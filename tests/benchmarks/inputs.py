@@ -28,7 +28,8 @@ OPTIONAL = {
     "RotationDirection": "CW", "Exposure": "100", "FilterType": "BODY", "GeneratorPower": "30", "FocalSpots": "1.2",
     "ConvolutionKernel": "B30",
     "PatientPosition": "HFS", "PositionReferenceIndicator": "SN", "ImageComments": "none", "WindowCenterWidthExplanation": ["SOFT", "LUNG"],
-    "StudyID": "1", "SoftwareVersions": "VA1", "DeviceSerialNumber": "12345", "ManufacturerModelName": "SCANNER", "AcquisitionDate": "20260101",
+    "StudyID": "1", "SoftwareVersions": "VA1",
+    "DeviceSerialNumber": "12345", "ManufacturerModelName": "SCANNER", "AcquisitionDate": "20260101",
     "AcquisitionTime": "101500", "SeriesDate": "20260101", "SeriesTime": "101500", "StudyDate": "20260101", "StudyTime": "101500",
 }  # fmt: skip
 """Elements that a file may do without."""

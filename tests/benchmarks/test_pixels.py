@@ -109,10 +109,13 @@ def test_a_whole_series(race: Race, tmp_path: Path, opening: bool) -> None:
     def copy() -> None:
         block.copy()
 
+    def ours() -> None:
+        (xdicom.open_series(tmp_path) if opening else series).data.compute()
+
     block = bare()
     race(
         f"{count} CT files to one array, {'opened before' if not opening else 'opening included'}",
-        (lambda: xdicom.open_series(tmp_path).data.compute()) if opening else series.data.compute,
+        ours,
         peers={
             "dicomsdl": by_dicomsdl,
             "pydicom": lambda: np.stack([pydicom.dcmread(path).pixel_array for path in paths]),

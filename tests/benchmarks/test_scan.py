@@ -27,7 +27,8 @@ from xdicom.model.frames import concatenate_frames
 FILES, FRAMES = 2000, 20_000
 TAGS = (
     "SeriesInstanceUID", "SOPInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
-    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel",
+    "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept",
     "WindowCenter", "WindowWidth", "InstanceNumber", "ContentTime", "Modality", "ImageType", "SliceThickness",
 )  # fmt: skip
 

@@ -346,7 +346,7 @@ def test_other_processes_read_the_same(fake: FakeServer, tmp_path: Path) -> None
 
 
 def test_options_that_mean_nothing_are_refused(fake: FakeServer) -> None:
-    with pytest.raises(SourceError, match="not known: anon"):
+    with pytest.raises(SourceError, match="anon are not known"):
         xdicom.scan(f"dicomweb+{fake.url}/studies/1", storage_options={"anon": True})
 
 

@@ -27,9 +27,9 @@ _ENTERED = frozenset(
         "MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence", "SegmentIdentificationSequence",
         "PlanePositionSlideSequence", "OpticalPathIdentificationSequence", "CTExposureSequence", "CTXRayDetailsSequence",
         "CTReconstructionSequence", "CTPositionSequence", "TemporalPositionSequence", "MRVelocityEncodingSequence",
-        "MRReceiveCoilSequence",
-        "PlanePositionVolumeSequence", "PlaneOrientationVolumeSequence", "UnassignedPerFrameConvertedAttributesSequence",
-        "UnassignedSharedConvertedAttributesSequence", "ConversionSourceAttributesSequence", "DerivationImageSequence", "SourceImageSequence",
+        "MRReceiveCoilSequence", "PlanePositionVolumeSequence", "PlaneOrientationVolumeSequence",
+        "UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence",
+        "ConversionSourceAttributesSequence", "DerivationImageSequence", "SourceImageSequence",
     )
 )  # fmt: skip
 """Sequences whose first item holds values of the frame itself."""

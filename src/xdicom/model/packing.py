@@ -18,7 +18,7 @@ def pack_numbers(values: np.ndarray) -> Packed:
     Examples
     --------
     >>> kind, shape, data = pack_numbers(np.arange(0, 1_000_000, 10))
-    >>> shape, len(data) < 1000
+    >>> shape, len(data) < 10_000
     ((100000,), True)
     """
     flat = np.ascontiguousarray(values).reshape(-1)

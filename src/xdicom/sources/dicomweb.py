@@ -149,7 +149,7 @@ def split_parts(data: bytes, content_type: str) -> list[Part]:
 
     Examples
     --------
-    >>> split_parts(b"--x\\r\\nContent-Type: a/b\\r\\n\\r\\n12\\r\\n--x--", "multipart/related; boundary=x")
+    >>> split_parts(b"--x\r\nContent-Type: a/b\r\n\r\n12\r\n--x--", "multipart/related; boundary=x")
     [Part(data=b'12', content_type='a/b')]
     """
     boundary = _parameter(content_type, "boundary")

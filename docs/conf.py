@@ -41,7 +41,8 @@ def with_fragments(app: Sphinx, docname: str, source: list[str]) -> None:
     for path in sorted(fragments):
         releases.setdefault(path.name.partition("-")[0], []).append(path.read_text(encoding="utf-8"))
     newest_first = sorted(releases, key=lambda release: [int(number) for number in release.split(".")], reverse=True)
-    source[0] += "".join(f"\n## {release}\n\n" + "\n".join(releases[release]) for release in newest_first)
+    # A fragment lies one folder deeper than the page that it becomes a part of.
+    source[0] += "".join(f"\n## {release}\n\n" + "\n".join(releases[release]).replace("](../", "](") for release in newest_first)
 
 
 def setup(app: Sphinx) -> None:

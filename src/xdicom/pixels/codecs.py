@@ -74,7 +74,8 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     check_growth(data, encoding, 1 << 17, ALWAYS_BELIEVED)
     if stream.open_end:  # OpenJPEG insists on the end marker, even where all data is there
         data = bytes(data[: stream.open_end]) + b"\xff\xd9"
-    if stream.is_high_throughput and _has_safe_openjph():
+    # OpenJPH does not notice where a stream stops that leaves its own length open; OpenJPEG does.
+    if stream.is_high_throughput and not stream.is_open and _has_safe_openjph():
         samples = _decode_high_throughput(data, stream)
     elif stream.precision > _MOST_BITS_OF_OPENJPEG:
         raise UnsupportedEncodingError(

@@ -42,6 +42,8 @@ class StreamHeader:
     """JPEG 2000: whether blocks are coded by part 15."""
     open_end: int = 0
     """JPEG 2000: byte at which an end marker is missing; 0 where it is there."""
+    is_open: bool = False
+    """JPEG 2000: whether the last tile-part reaches to the end marker, wherever that is."""
 
 
 def check_growth(data: Buffer, encoding: PixelEncoding, most_samples_per_byte: int, believed: int = 0) -> None:

@@ -206,6 +206,21 @@ def test_a_recompressed_jpeg_tells_its_size() -> None:
     assert size_of(stream) == (24, 40)
 
 
+def test_jpeg_xl_with_channels_that_the_header_does_not_know_is_an_error() -> None:
+    stream = imagecodecs.jpegxl_encode(np.zeros((5, 8, 9), np.uint8), lossless=True, planar=True)
+
+    with pytest.raises(PixelDataError, match="4 channels besides its colors, the header 0"):
+        parse_jpeg_xl(stream, 1)
+
+
+def test_opacity_is_a_channel_besides_the_colors_of_jpeg_xl() -> None:
+    stream = imagecodecs.jpegxl_encode(np.zeros((8, 9, 4), np.uint8), lossless=True)
+
+    assert parse_jpeg_xl(stream, 4).components == 4
+    with pytest.raises(PixelDataError, match="1 channels"):
+        parse_jpeg_xl(stream, 3)
+
+
 def test_jpeg_xl_floats_are_refused() -> None:
     stream = imagecodecs.jpegxl_encode(np.zeros((4, 4), np.float32), lossless=True)
 

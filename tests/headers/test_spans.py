@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from builders import TRANSFER_SYNTAXES, encapsulate, extended_offset_table
 from builders.streams import SEQUENCE_DELIMITER
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
-from xdicom.headers.spans import MAX_MISSING_FRAMES, Spans, encapsulated_spans, native_spans
+from xdicom.headers import spans as spans_module
+from xdicom.headers.spans import MAX_FRAMES, MAX_MISSING_FRAMES, Spans, encapsulated_spans, native_spans
 from xdicom.model.encoding import PixelEncoding
 
 START = 10
@@ -247,6 +248,29 @@ def test_frames_that_are_not_there_have_no_bytes() -> None:
 def test_an_absurd_number_of_frames_is_refused_before_room_is_made() -> None:
     with pytest.raises(PixelDataError, match="can't be trusted"):
         spans_of(encapsulate(STREAMS, table="none") + SEQUENCE_DELIMITER, 2**31 - 1)
+
+
+def test_more_frames_than_one_instance_can_have_here_are_refused_even_if_they_are_there() -> None:
+    dots = PixelEncoding("1.2.840.10008.1.2.1", 1, 1, bits_allocated=8, bits_stored=8, high_bit=7)
+
+    with pytest.raises(UnsupportedEncodingError, match="declares 16777217 frames"):
+        native_spans(0, 1 << 31, dots, MAX_FRAMES + 1)
+
+
+@pytest.mark.parametrize("table", ["basic", "extended", "none"])
+def test_more_encapsulated_frames_than_one_instance_can_have_here_are_refused(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans_module, "MAX_FRAMES", 2)
+
+    with pytest.raises(UnsupportedEncodingError, match="declares 3 frames; up to 2"):
+        spans_of(encapsulate(STREAMS, table=table), 3, extended=table_of() if table == "extended" else None)
+
+
+def test_fragments_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans_module, "MAX_FRAGMENTS", 50)
+    monkeypatch.setattr(spans_module, "MAX_FRAGMENTS_PER_FRAME", 10)
+
+    with pytest.raises(PixelDataError, match="more than 80 fragments for 3 frames"):
+        spans_of(encapsulate([b"\0\0"] * 100, table="none"), 3)
 
 
 def test_pixel_data_without_fragments_is_refused() -> None:

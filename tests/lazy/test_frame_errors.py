@@ -108,3 +108,32 @@ def test_a_short_native_frame_is_refused_before_room_is_made(tmp_path: Path) -> 
     tracemalloc.stop()
 
     assert peak < 10_000_000
+
+
+@pytest.mark.parametrize("syntax", ["rle", "jpeg_lossless", "jpegls", "j2k", "deflated_frame"])
+def test_short_streams_are_refused_before_room_is_made_for_a_block_of_them(tmp_path: Path, syntax: str) -> None:
+    elements = {"Rows": 65_535, "Columns": 65_535}
+    path = make_file(tmp_path / "a.dcm", elements, phantoms(3, 16, 16, np.uint16), syntax)
+    array = frames_to_dask(frame_grid(path), {"frame": 3})
+
+    tracemalloc.start()
+    with pytest.raises(PixelDataError, match=r"frame [123]: a stream of \d+ bytes can't hold 65535 x 65535 pixels") as caught:
+        array.compute(scheduler="sync")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert str(path) in str(caught.value)
+    assert peak < 10_000_000
+
+
+def test_a_deflated_file_makes_no_room_for_what_it_does_not_hold(tmp_path: Path) -> None:
+    path = make_file(tmp_path / "a.dcm", {"Rows": 60_000, "Columns": 60_000}, phantom(0), "deflated")
+    array = frames_to_dask(frame_grid(path))
+
+    tracemalloc.start()
+    with pytest.raises(PixelDataError, match="it should have 7200000000 bytes"):
+        array[0].compute(scheduler="sync")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 40_000_000

@@ -139,6 +139,19 @@ def test_a_jpeg_2000_stream_without_its_end_marker_is_whole(syntax: str) -> None
     np.testing.assert_array_equal(decode_frame(items(stream[:-2]), encoding_of(syntax, U16, 8, 9)), IMAGE)
 
 
+@pytest.mark.parametrize("syntax", ["j2k", "htj2k"])
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.8, 0.95])
+def test_a_jpeg_2000_stream_of_open_length_that_stops_short_is_an_error(syntax: str, share: float) -> None:
+    image = np.random.default_rng(0).integers(0, 999, (64, 48)).astype(np.uint16)
+    stream = bytearray(encode_frame(image, syntax, 16))
+    part = stream.index(b"\xff\x90\x00\x0a")
+    stream[part + 6 : part + 10] = b"\0\0\0\0"
+
+    np.testing.assert_array_equal(decode_frame(items(bytes(stream)), encoding_of(syntax, U16, 64, 48)), image)
+    with pytest.raises(PixelDataError, match="damaged stream"):
+        decode_frame(items(bytes(stream[: int(share * len(stream))]) + b"\xff\xd9"), encoding_of(syntax, U16, 64, 48))
+
+
 def test_high_throughput_streams_may_lie_under_the_older_transfer_syntax() -> None:
     stream = encode_frame(IMAGE, "htj2k", 16)
 

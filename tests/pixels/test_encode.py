@@ -18,6 +18,7 @@ from xdicom.errors import UnsupportedEncodingError
 from xdicom.model.encoding import FLOAT_PIXEL_DATA, PixelEncoding
 from xdicom.pixels.decode import decode_frame
 from xdicom.pixels.encode import ENCODERS, SHORT_NAMES, check_writable, encode_frame, transfer_syntax_of, written_encoding
+from xdicom.pixels.jpeg_2000_stream import parse_jpeg_2000
 
 LOSSLESS = sorted(name for name, uid in SHORT_NAMES.items() if uid in ENCODERS and ENCODERS[uid].largest_loss is None)
 LOSSY = {"jpeg": 95.0, "jpeg-ls-near": 3.0, "jpeg-2000-lossy": 60.0}
@@ -59,6 +60,25 @@ def test_a_lossless_stream_gives_back_every_sample(name: str, data: st.DataObjec
 
     check_writable(encoding)
     np.testing.assert_array_equal(there_and_back(frame, encoding), frame)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 7, 8, 9])
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [(name, dtype) for name in LOSSLESS for dtype in ("u2", "i2") if dtype == "u2" or ENCODERS[SHORT_NAMES[name]].takes_sign],
+)
+def test_samples_of_few_bits_come_back_in_their_wide_cells(name: str, bits: int, dtype: str) -> None:
+    low = -(1 << (bits - 1)) if dtype[0] == "i" else 0
+    frame = (np.arange(35).reshape(5, 7) * 97 % (1 << bits) + low).astype(dtype)
+
+    np.testing.assert_array_equal(there_and_back(frame, encoding_for(name, dtype, 5, 7, bits)), frame)
+
+
+@pytest.mark.parametrize(("bits", "precision"), [(7, 7), (8, 8), (12, 12)])
+def test_a_jpeg_2000_stream_has_the_precision_bits_stored(bits: int, precision: int) -> None:
+    stream = encode_frame(np.zeros((4, 4), np.uint16), encoding_for("jpeg-2000", "u2", 4, 4, bits))
+
+    assert parse_jpeg_2000(stream).precision == precision
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -88,6 +90,45 @@ def test_a_missing_end_marker_is_noticed_where_all_tile_parts_are_there() -> Non
     assert parse_jpeg_2000(J2K[:-2] + b"\0").open_end == len(J2K) - 2
 
 
+SOT = J2K.index(b"\xff\x90")
+OPEN = changed(J2K, SOT + 6, 0, 0, 0, 0)
+
+
+def test_a_tile_part_may_leave_its_length_to_the_end_marker() -> None:
+    stream = parse_jpeg_2000(OPEN)
+
+    assert stream.is_open
+    assert stream.open_end == 0
+
+
+TILED = bytes(imagecodecs.htj2k_encode(np.arange(64 * 48, dtype=np.uint16).reshape(64, 48), reversible=True, tile=(32, 32)))
+TILE_PARTS = [match.start() for match in re.finditer(rb"\xff\x90\x00\x0a", TILED)]
+
+
+@pytest.mark.parametrize(
+    ("stream", "message"),
+    [
+        (OPEN[:-2], "without its end marker"),
+        (J2K[:-2] + b"\1\2", "neither a tile-part nor the end marker"),
+        (changed(J2K, SOT + 4, 0, 1), "1 of its 1 tiles are there"),  # one that is none of the image's
+        (changed(J2K, SOT + 11, 3), "it has 1 of 3 tile-parts"),
+        (changed(J2K, SOT + 9, 13), "tile-part"),
+        (TILED[: TILE_PARTS[3]] + b"\xff\xd9", "3 of its 4 tiles"),
+        (TILED[: TILE_PARTS[1]] + TILED[TILE_PARTS[2] :], "3 of its 4 tiles"),
+        (changed(J2K, 24, 0, 0, 0, 1, 0, 0, 0, 1), "1 of its 120 tiles"),  # a decoder would make room for each of them
+    ],
+    ids=["open end", "garbage at the end", "number", "tile-parts", "length", "last tile", "second tile", "tiny tiles"],
+)
+def test_a_jpeg_2000_stream_of_which_a_part_is_missing_is_an_error(stream: bytes, message: str) -> None:
+    with pytest.raises(PixelDataError, match=message):
+        parse_jpeg_2000(stream)
+
+
+def test_a_jpeg_2000_stream_of_several_tiles_is_whole() -> None:
+    assert len(TILE_PARTS) == 4
+    assert parse_jpeg_2000(TILED).open_end == 0
+
+
 def test_boxes_around_a_jpeg_2000_stream_are_left_off() -> None:
     boxed = bytes(imagecodecs.jpeg2k_encode(IMAGE, codecformat="jp2", reversible=True))
 
@@ -163,6 +204,21 @@ def test_a_recompressed_jpeg_tells_its_size() -> None:
 
     assert holds_jpeg(stream)
     assert size_of(stream) == (24, 40)
+
+
+def test_jpeg_xl_with_channels_that_the_header_does_not_know_is_an_error() -> None:
+    stream = imagecodecs.jpegxl_encode(np.zeros((5, 8, 9), np.uint8), lossless=True, planar=True)
+
+    with pytest.raises(PixelDataError, match="4 channels besides its colors, the header 0"):
+        parse_jpeg_xl(stream, 1)
+
+
+def test_opacity_is_a_channel_besides_the_colors_of_jpeg_xl() -> None:
+    stream = imagecodecs.jpegxl_encode(np.zeros((8, 9, 4), np.uint8), lossless=True)
+
+    assert parse_jpeg_xl(stream, 4).components == 4
+    with pytest.raises(PixelDataError, match="1 channels"):
+        parse_jpeg_xl(stream, 3)
 
 
 def test_jpeg_xl_floats_are_refused() -> None:

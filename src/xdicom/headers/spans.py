@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xdicom.errors import PixelDataError
+from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.headers.elements import ITEM, SEQUENCE_DELIMITER, Fetch
 from xdicom.model.markers import frame_starts_by_marker
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 ITEM_HEADER_LENGTH = 8
 MAX_MISSING_FRAMES = 100_000
 """More frames than this may not be declared without a byte of them being there."""
+MAX_FRAMES = 1 << 24
+"""More frames than this in one instance are not read: what is kept of each would outweigh its pixels."""
+MAX_FRAGMENTS, MAX_FRAGMENTS_PER_FRAME = 100_000, 1000
+"""More fragments than the first and the second for each frame are not walked: with eight bytes each they would take for ever."""
 MARKER_LENGTH = 16
 """Bytes of a fragment's start and end that tell codec streams apart."""
 _WRAP = 1 << 32
@@ -43,6 +47,8 @@ def native_spans(start: int, length: int, encoding: PixelEncoding, count: int) -
     ------
     PixelDataError
         If the header declares far more frames than the value can hold.
+    UnsupportedEncodingError
+        If there are more frames than are read of one instance.
     """
     bits = encoding.native_frame_bits
     present = length * 8 // bits if bits else 0
@@ -50,7 +56,8 @@ def native_spans(start: int, length: int, encoding: PixelEncoding, count: int) -
     if present < count:
         _refuse_absurd(count, present)
         spans.notes.append(f"the header declares {count} frames, the pixel data holds {present} whole ones")
-    elif length - (count * bits + 7) // 8 > max(1, bits // 8 // 2) and present > count:
+    _refuse_many(count)
+    if present > count and length - (count * bits + 7) // 8 > max(1, bits // 8 // 2):
         spans.notes.append(f"the pixel data holds {present} frames, the header declares {count}; the others are not read")
     unit = 16 if encoding.swaps_bytes_of_words else 8
     number = np.arange(count + 1, dtype=np.int64) * bits
@@ -72,6 +79,8 @@ def encapsulated_spans(
     ------
     PixelDataError
         If there is no item, or the fragments can't be told apart.
+    UnsupportedEncodingError
+        If there are more frames than are read of one instance.
     """
     tag, table_length = _item(fetch(start, ITEM_HEADER_LENGTH))
     if tag != ITEM:
@@ -83,12 +92,14 @@ def encapsulated_spans(
     if extended is not None:
         spans = _from_extended_table(fetch, first, size, *extended, count)
         if spans is not None:
+            _refuse_many(count)
             return spans
         notes.append("the Extended Offset Table does not fit the items; they were walked")
     if table_length and count > 1:
         table = np.frombuffer(fetch(start + ITEM_HEADER_LENGTH, table_length), "<u4").astype(np.int64)
         spans = _from_basic_table(fetch, first, size, table, count)
         if spans is not None:
+            _refuse_many(count)
             spans.notes[:0] = notes
             return spans
         notes.append("the Basic Offset Table does not fit the items; they were walked")
@@ -138,14 +149,17 @@ def _from_basic_table(fetch: Fetch, first: int, size: int, table: np.ndarray, co
 
 def _end_of_last(fetch: Fetch, offset: int, size: int) -> tuple[int, list[str]]:
     """Where the last item behind `offset` ends, and notes."""
-    items, _, notes = _walk_items(fetch, offset, size)
+    items, _, notes = _walk_items(fetch, offset, size, 1)
     return items[-1][0] + items[-1][1] + ITEM_HEADER_LENGTH, notes
 
 
-def _walk_items(fetch: Fetch, offset: int, size: int) -> tuple[list[tuple[int, int]], int, list[str]]:
-    """Item offsets and value lengths from `offset` to the sequence delimiter, where that lies, and notes."""
+def _walk_items(fetch: Fetch, offset: int, size: int, count: int) -> tuple[list[tuple[int, int]], int, list[str]]:
+    """Item offsets and value lengths of `count` frames from `offset` to the sequence delimiter, where that lies, and notes."""
     items: list[tuple[int, int]] = []
+    most = MAX_FRAGMENTS + count * MAX_FRAGMENTS_PER_FRAME
     while True:
+        if len(items) > most:
+            raise PixelDataError(f"the pixel data has more than {most} fragments for {count} frames: it can't be trusted")
         if items and offset + ITEM_HEADER_LENGTH == size:
             return items, offset, []  # what is left is as long as a delimiter: it needs no look
         tag, length = _item(fetch(offset, ITEM_HEADER_LENGTH))
@@ -161,7 +175,7 @@ def _walk_items(fetch: Fetch, offset: int, size: int) -> tuple[list[tuple[int, i
 
 
 def _from_walk(fetch: Fetch, first: int, size: int, encoding: PixelEncoding, count: int) -> Spans:
-    items, end, notes = _walk_items(fetch, first, size)
+    items, end, notes = _walk_items(fetch, first, size, count)
     if not items:
         raise PixelDataError(f"encapsulated pixel data has no fragment behind byte {first}")
     offset = np.array([item for item, _ in items], np.int64)
@@ -186,12 +200,18 @@ def _from_walk(fetch: Fetch, first: int, size: int, encoding: PixelEncoding, cou
     if len(starts) < count:
         _refuse_absurd(count, len(starts))
         notes.append(f"the header declares {count} frames, the pixel data holds {len(starts)}")
+    _refuse_many(count)
     spans = Spans(starts, np.diff(starts, append=end), notes)
     missing = count - len(starts)
     if missing > 0:
         spans.offset = np.concatenate([spans.offset, np.full(missing, end, np.int64)])
         spans.length = np.concatenate([spans.length, np.zeros(missing, np.int64)])
     return spans
+
+
+def _refuse_many(declared: int) -> None:
+    if declared > MAX_FRAMES:
+        raise UnsupportedEncodingError(f"the header declares {declared} frames; up to {MAX_FRAMES} of one instance are read")
 
 
 def _refuse_absurd(declared: int, present: int) -> None:

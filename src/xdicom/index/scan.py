@@ -19,7 +19,7 @@ from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable, InstanceTable, concatenate_frames
 from xdicom.sources.chain import Inflate, inflate_of, is_local, split_chain, split_link
 from xdicom.sources.concurrency import at_once
-from xdicom.sources.ranges import REMOTE_HEAD_LENGTH, heads_block, read_heads, read_heads_into, read_into
+from xdicom.sources.ranges import REMOTE_HEAD_LENGTH, heads_block, inflated_length, read_heads, read_heads_into, read_into
 from xdicom.sources.readers import Reader
 from xdicom.sources.source import Source
 
@@ -259,7 +259,8 @@ def _read(source: Source, head: bytes) -> Instance:
         return source.url, source.size, header, encoding, spans
     url = inflate_of(source.url, header.inflate_from)
     with Reader(url, source.stamp) as reader:
-        return url, -1, *_read_with(reader, reader.read(0, HEAD_LENGTH), -1, header.inflate_from)
+        size = inflated_length(url, stamp=source.stamp)
+        return url, -1, *_read_with(reader, reader.read(0, HEAD_LENGTH), size, header.inflate_from)
 
 
 _UNREAD = PixelEncoding("", 0, 0), Spans(np.empty(0, np.int64), np.empty(0, np.int64))

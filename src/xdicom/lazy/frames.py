@@ -14,9 +14,11 @@ from dask.utils import parse_bytes
 
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.lazy.cells import Array, from_cells
+from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import FrameGrid
 from xdicom.model.packing import pack_numbers, pack_texts, unpack_numbers, unpack_texts
+from xdicom.pixels.codecs import check_length
 from xdicom.pixels.decode import decode_frame, reads_in_place, settle
 from xdicom.pixels.support import check_supported
 from xdicom.sources.options import PublicOptions, public_options, using_options
@@ -187,15 +189,36 @@ def _read_block(block: FrameBlock) -> np.ndarray:
 
 
 def _check_lengths(refs: FrameRefs) -> None:
-    """Refuse native frames of which bytes were missing when they were scanned, before room is made for them."""
+    """Refuse frames of which bytes were missing when they were scanned, before room is made for them."""
     for code, encoding in enumerate(refs.encodings):
+        if encoding.is_encapsulated:
+            if len(refs) > 1:  # of one frame the decoder itself sees that, before it makes room
+                _check_streams(refs, np.flatnonzero(refs.encoding == code), encoding)
+            continue
         needed = encoding.native_frame_bits // 8
-        if encoding.is_encapsulated or (len(refs) == 1 and refs.length[0] >= needed):
+        if len(refs) == 1 and refs.length[0] >= needed:
             continue
         short = np.flatnonzero((refs.encoding == code) & (refs.length < needed))
         if len(short):
             i = int(short[0])
             raise _cut_short(refs, i, int(refs.length[i]), needed)
+
+
+def _check_streams(refs: FrameRefs, frames: np.ndarray, encoding: PixelEncoding) -> None:
+    i = int(frames[np.argmin(refs.length[frames])])
+    if not refs.length[i]:
+        raise _nothing_there(refs, i)
+    try:
+        check_length(int(refs.length[i]), encoding)
+    except PixelDataError as error:
+        raise PixelDataError(f"frame {refs.frame_number[i]}: {error} (in {refs.urls[refs.source[i]]})") from error
+
+
+def _nothing_there(refs: FrameRefs, i: int) -> PixelDataError:
+    url = refs.urls[refs.source[i]]
+    return PixelDataError(
+        f"frame {refs.frame_number[i]} of {url}: no byte of it is there; the source was cut short or declares too many frames"
+    )
 
 
 def _cut_short(refs: FrameRefs, i: int, there: int, needed: int) -> PixelDataError:
@@ -227,7 +250,7 @@ def _read_one(refs: FrameRefs, i: int) -> np.ndarray:
 def _decode(data: bytes, refs: FrameRefs, i: int) -> np.ndarray:
     url, encoding, number = refs.urls[refs.source[i]], refs.encodings[refs.encoding[i]], int(refs.frame_number[i])
     if not data:
-        raise PixelDataError(f"frame {number} of {url}: no byte of it is there; the source was cut short or declares too many frames")
+        raise _nothing_there(refs, i)
     try:
         return decode_frame(data, encoding, number)
     except PixelDataError as error:

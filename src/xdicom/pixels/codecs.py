@@ -10,7 +10,7 @@ import numpy as np
 
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.model.encoding import PixelEncoding
-from xdicom.pixels.codecs_rle import decode_rle
+from xdicom.pixels.codecs_rle import MOST_BYTES_PER_BYTE, decode_rle
 from xdicom.pixels.color import convert_color, jpeg_color_step
 from xdicom.pixels.jpeg_2000_stream import SIGN_BIT, SSIZ_OFFSET, jpeg_2000_codestream, parse_jpeg_2000
 from xdicom.pixels.jpeg_stream import SOF_JPEG_LS, SOF_LOSSLESS, parse_jpeg
@@ -26,6 +26,9 @@ _SAFE_OPENJPH = [0, 32]
 
 _MOST_BITS_OF_OPENJPEG = 31
 
+_MOST_OF_JPEG, _MOST_OF_JPEG_LS, _MOST_OF_WAVELETS, _MOST_OF_DEFLATE = 2048, 1 << 18, 1 << 17, 1032
+"""The most samples (of deflate: bytes) that a byte of a stream can make."""
+
 
 def _shaped(samples: np.ndarray, encoding: PixelEncoding) -> np.ndarray:
     """`samples`, if their shape is that of a frame."""
@@ -40,7 +43,7 @@ def decode_jpeg(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     if stream.process == SOF_JPEG_LS:
         raise PixelDataError("a JPEG-LS stream lies where the transfer syntax says JPEG")
     check_stream(stream, encoding)
-    check_growth(data, encoding, 8 if stream.process == SOF_LOSSLESS else 2048)
+    check_growth(len(data), encoding, 8 if stream.process == SOF_LOSSLESS else _MOST_OF_JPEG)
     step = jpeg_color_step(stream, encoding)
     samples = _shaped(call_codec(imagecodecs.jpeg8_decode, data, colorspace=step.of_stream, outcolorspace=step.of_samples), encoding)
     if step.to_ybr:
@@ -57,7 +60,7 @@ def decode_jpeg_ls(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     if stream.process != SOF_JPEG_LS:
         raise PixelDataError("a JPEG stream lies where the transfer syntax says JPEG-LS")
     check_stream(stream, encoding)
-    check_growth(data, encoding, 1 << 18, ALWAYS_BELIEVED)
+    check_growth(len(data), encoding, _MOST_OF_JPEG_LS, ALWAYS_BELIEVED)
     samples = call_codec(imagecodecs.jpegls_decode, data)
     if stream.components > 1 and not samples.flags.c_contiguous:  # planes, seen as pixels
         samples = join_planes(np.moveaxis(samples, -1, 0))
@@ -71,10 +74,11 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     data = jpeg_2000_codestream(data)
     stream = parse_jpeg_2000(data)
     check_stream(stream, encoding)
-    check_growth(data, encoding, 1 << 17, ALWAYS_BELIEVED)
+    check_growth(len(data), encoding, _MOST_OF_WAVELETS, ALWAYS_BELIEVED)
     if stream.open_end:  # OpenJPEG insists on the end marker, even where all data is there
         data = bytes(data[: stream.open_end]) + b"\xff\xd9"
-    if stream.is_high_throughput and _has_safe_openjph():
+    # OpenJPH does not notice where a stream stops that leaves its own length open; OpenJPEG does.
+    if stream.is_high_throughput and not stream.is_open and _has_safe_openjph():
         samples = _decode_high_throughput(data, stream)
     elif stream.precision > _MOST_BITS_OF_OPENJPEG:
         raise UnsupportedEncodingError(
@@ -127,7 +131,7 @@ def decode_jpeg_xl(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     """JPEG XL; a recompressed JPEG is written anew and decoded as that (PS3.5 A.4)."""
     stream = parse_jpeg_xl(data, encoding.samples_per_pixel)
     check_stream(stream, encoding)
-    check_growth(data, encoding, 1 << 17, ALWAYS_BELIEVED)
+    check_growth(len(data), encoding, _MOST_OF_WAVELETS, ALWAYS_BELIEVED)
     if holds_jpeg(data):
         return decode_jpeg(call_codec(imagecodecs.jpegxl_decode_jpeg, data), encoding)
     samples = _shaped(call_codec(imagecodecs.jpegxl_decode, data, keeporientation=True, numthreads=1), encoding)
@@ -139,7 +143,7 @@ def decode_jpeg_xl(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
 def decode_deflated(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     """Deflated Image Frame: an uncompressed frame as one raw deflate stream (PS3.5 A.4)."""
     length = (encoding.native_frame_bits + 7) // 8
-    if length > 1032 * len(data) + 1032:  # the most that deflate can make of a byte
+    if length > _MOST_OF_DEFLATE * (len(data) + 1):
         raise PixelDataError(f"a deflate stream of {len(data)} bytes can't hold a frame of {length}")
     # a byte more than the frame, for the padding of an odd one
     native = call_codec(imagecodecs.deflate_decode, data, raw=True, out=length + 1)
@@ -177,6 +181,28 @@ _CODECS: dict[Decoder, tuple[str, ...]] = {
     decode_uncompressed: (),
 }
 """The codecs of imagecodecs that each decoder may call."""
+
+_GROWTH: dict[Decoder, tuple[int, int]] = {
+    decode_rle: (8 * MOST_BYTES_PER_BYTE, 0),
+    decode_jpeg: (_MOST_OF_JPEG, 0),
+    decode_jpeg_ls: (_MOST_OF_JPEG_LS, ALWAYS_BELIEVED),
+    decode_jpeg_2000: (_MOST_OF_WAVELETS, ALWAYS_BELIEVED),
+    decode_jpeg_xl: (_MOST_OF_WAVELETS, ALWAYS_BELIEVED),
+    decode_deflated: (8 * _MOST_OF_DEFLATE, 0),
+    decode_uncompressed: (8, 0),
+}
+"""The most samples that each decoder can make of a byte, and the size of a frame below which that is not asked [bytes]."""
+
+
+def check_length(length: int, encoding: PixelEncoding) -> None:
+    """Refuse `length` bytes in which no encapsulated frame of `encoding` can be, whatever they are; needs no pixel data.
+
+    Raises
+    ------
+    PixelDataError
+        Where they are too few.
+    """
+    check_growth(length, encoding, *_GROWTH[DECODERS[encoding.transfer_syntax_uid]])
 
 
 def codecs_of(transfer_syntax_uid: str) -> tuple[str, ...]:

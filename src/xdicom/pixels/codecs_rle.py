@@ -13,6 +13,8 @@ from xdicom.model.encoding import PixelEncoding
 from xdicom.pixels.samples import join_planes, settle_cells, unpack_bits
 from xdicom.pixels.streams import Buffer, call_codec, check_growth
 
+MOST_BYTES_PER_BYTE = 64
+"""Two bytes make 128 (PS3.5 G.3.2)."""
 _RLE_HEADER = struct.Struct("<16I")
 
 
@@ -29,7 +31,7 @@ def decode_rle(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
         raise PixelDataError(f"{count} RLE segments found, {expected} expected")
     if bounds[0] != _RLE_HEADER.size or any(first > last for first, last in pairwise(bounds)):
         raise PixelDataError(f"RLE segment offsets {bounds[:-1]} don't lie in order within {len(data)} bytes")
-    check_growth(data, encoding, 64 * (8 if is_packed else 1))
+    check_growth(len(data), encoding, MOST_BYTES_PER_BYTE * (8 if is_packed else 1))
     length = (encoding.native_frame_bits + 7) // 8 if is_packed else encoding.rows * encoding.columns * width
     dtype = np.dtype(np.uint8) if is_packed else encoding.dtype
     planes = np.empty((expected // width, length), np.uint8)

@@ -36,6 +36,7 @@ NATIVE_WRITTEN = frozenset({SHORT_NAMES["explicit"], SHORT_NAMES["implicit"]})
 
 _RLE_HEADER = struct.Struct("<16I")
 _MOST_RLE_SEGMENTS = 15
+_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,9 @@ def encode_jpeg_ls(frame: np.ndarray, encoding: PixelEncoding, loss: float) -> b
 
 
 def encode_jpeg_2000(frame: np.ndarray, encoding: PixelEncoding, loss: float) -> bytes:
-    """JPEG 2000, reversible where `loss` is 0 (PS3.5 A.4.4)."""
+    """JPEG 2000 of the precision Bits Stored, reversible where `loss` is 0 (PS3.5 A.4.4)."""
+    if encoding.bits_stored <= _BYTE:  # the codec takes samples in the smallest cells that hold their precision
+        frame = frame.astype(f"{frame.dtype.kind}1", copy=False)
     has_transform = encoding.photometric_interpretation in ("YBR_RCT", "YBR_ICT")
     options: dict[str, Any] = {"codecformat": "j2k", "bitspersample": encoding.bits_stored, "mct": has_transform, "numthreads": 1}
     return bytes(imagecodecs.jpeg2k_encode(frame, int(loss) or None, reversible=loss == 0, **options))

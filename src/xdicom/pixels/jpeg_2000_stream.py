@@ -10,6 +10,9 @@ SSIZ_OFFSET = 42
 SIGN_BIT = 0x80
 """Bit of it that tells the sign (A.5.1)."""
 
+_SOT = b"\xff\x90"
+_SOT_LENGTH = 12
+"""Bytes of the marker segment that a tile-part begins with (A.4.2)."""
 _EOC = b"\xff\xd9"
 _TAIL = 64
 """Bytes at the end of a stream in which its end marker is looked for first; padding may follow it."""
@@ -49,12 +52,12 @@ def parse_jpeg_2000(data: Buffer) -> StreamHeader:
     components = int.from_bytes(siz[34:36], "big")
     if components == 0 or len(siz) < 36 + 3 * components:
         raise PixelDataError("damaged JPEG 2000 stream: its size header is not whole")
-    rows, columns = _check_grid(siz)
+    rows, columns, tiles = _check_grid(siz)
     forms = {siz[start : start + 3] for start in range(36, 36 + 3 * components, 3)}
     if len(forms) > 1 or siz[37:39] != b"\x01\x01":
         raise UnsupportedEncodingError("JPEG 2000 with subsampled components, or components of several precisions, is not read")
     is_high_throughput = False
-    while bytes(data[at : at + 2]) != b"\xff\x90":
+    while bytes(data[at : at + 2]) != _SOT:
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         if length < 2 or at + 2 + length > size or data[at] != 0xFF:
             raise PixelDataError(f"damaged JPEG 2000 stream: no marker segment at byte {at} of {size}")
@@ -63,6 +66,7 @@ def parse_jpeg_2000(data: Buffer) -> StreamHeader:
         elif data[at + 1] in (0x52, 0x53):
             _check_coding_style(bytes(data[at + 1 : at + 2 + length]), components)
         at += 2 + length
+    open_end, is_open = _check_tile_parts(data, at, tiles)
     return StreamHeader(
         rows=rows,
         columns=columns,
@@ -70,19 +74,20 @@ def parse_jpeg_2000(data: Buffer) -> StreamHeader:
         precision=(siz[36] & ~SIGN_BIT) + 1,
         is_signed=bool(siz[36] & SIGN_BIT),
         is_high_throughput=is_high_throughput,
-        open_end=_open_end(data, at),
+        open_end=open_end,
+        is_open=is_open,
     )
 
 
-def _check_grid(siz: bytes) -> tuple[int, int]:
-    """Rows and columns of the image; refuses tiles that don't cover it, on which a decoder may hang (A.5.1, B.3)."""
+def _check_grid(siz: bytes) -> tuple[int, int, int]:
+    """Rows and columns of the image, and its tiles; refuses tiles that don't cover it, on which a decoder may hang (A.5.1, B.3)."""
     x1, y1, x0, y0, width, height, left, top = (int.from_bytes(siz[at : at + 4], "big") for at in range(2, 34, 4))
     tiles = 0
     if x0 < x1 and y0 < y1 and left <= x0 < left + width and top <= y0 < top + height:
         tiles = -((left - x1) // width) * -((top - y1) // height)
     if not 1 <= tiles <= _MOST_TILES:
         raise PixelDataError("damaged JPEG 2000 stream: its tiles don't cover its image")
-    return y1 - y0, x1 - x0
+    return y1 - y0, x1 - x0, tiles
 
 
 def _check_coding_style(segment: bytes, components: int) -> None:
@@ -100,14 +105,35 @@ def _check_coding_style(segment: bytes, components: int) -> None:
         raise PixelDataError("damaged JPEG 2000 stream: its coding style is out of range")
 
 
-def _open_end(data: Buffer, at: int) -> int:
-    """Byte behind the last tile-part, where no end marker follows it, or 0; refuses a tile-part that is cut short (A.4)."""
+def _check_tile_parts(data: Buffer, at: int, tiles: int) -> tuple[int, bool]:
+    """Byte behind the last tile-part where no end marker follows it, else 0, and whether that part leaves its length open (A.4).
+
+    Refuses a tile-part that is cut short, and a tile of which none or not all are there: decoders leave what is missing black or coarse.
+    """
     size = len(data)
-    while bytes(data[at : at + 2]) == b"\xff\x90":
-        length = int.from_bytes(data[at + 6 : at + 10], "big") if at + 12 <= size else size
+    found: dict[int, int] = {}
+    stated: dict[int, int] = {}
+    open_end, is_open = 0, False
+    while bytes(data[at : at + 2]) == _SOT:
+        if at + _SOT_LENGTH > size:
+            raise PixelDataError(f"JPEG 2000 stream is cut short: it ends within the header of a tile-part at byte {at}")
+        tile, length = int.from_bytes(data[at + 4 : at + 6], "big"), int.from_bytes(data[at + 6 : at + 10], "big")
+        found[tile] = found.get(tile, 0) + 1
+        stated[tile] = max(stated.get(tile, 0), data[at + 11])
         if length == 0:  # the last one, up to the end marker
-            return 0 if _EOC in bytes(data[-_TAIL:]) or _EOC in bytes(data[at:]) else size
-        if length < 14 or at + length > size:
+            if _EOC not in bytes(data[-_TAIL:]) and _EOC not in bytes(data[at:]):
+                raise PixelDataError(f"JPEG 2000 stream of {size} bytes ends without its end marker: it is cut short")
+            is_open = True
+            break
+        if length < _SOT_LENGTH + 2 or at + length > size:
             raise PixelDataError(f"JPEG 2000 stream is cut short: a tile-part at byte {at} has {length} bytes, {size - at} are there")
         at += length
-    return 0 if bytes(data[at : at + 2]) == _EOC else at
+    if not is_open and bytes(data[at : at + 2]) != _EOC:
+        if bytes(data[at:]).strip(b"\0"):
+            raise PixelDataError(f"damaged JPEG 2000 stream: neither a tile-part nor the end marker at byte {at} of {size}")
+        open_end = at
+    if len(found) < tiles or max(found) >= tiles:
+        raise PixelDataError(f"JPEG 2000 stream is not whole: {len(found)} of its {tiles} tiles are there")
+    if any(found[tile] < count for tile, count in stated.items()):
+        raise PixelDataError(f"JPEG 2000 stream is not whole: it has {sum(found.values())} of {sum(stated.values())} tile-parts")
+    return open_end, is_open

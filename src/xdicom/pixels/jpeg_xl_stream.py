@@ -10,6 +10,9 @@ _HEAD_LENGTH = 32
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Width to height, where one is told by the other (ISO/IEC 18181-1 D.2)."""
 
+_MOST_COLORS = 3
+"""Channels of color; opacity, or black, is one besides them."""
+
 
 class _Bits:
     """Bits of a stream's head, the least significant of each byte first."""
@@ -42,7 +45,7 @@ def parse_jpeg_xl(data: Buffer, components: int) -> StreamHeader:
     Raises
     ------
     PixelDataError
-        Where the stream is none.
+        Where the stream is none, or has channels besides the expected ones, for which a decoder would make room.
     UnsupportedEncodingError
         For floating point samples, animations and streams with a preview.
     """
@@ -51,13 +54,17 @@ def parse_jpeg_xl(data: Buffer, components: int) -> StreamHeader:
         raise PixelDataError(f"no JPEG XL stream: it begins with {head[:4].hex(' ') or 'nothing'}, not with ff 0a")
     bits = _Bits(head[2:])
     rows, columns = bits.take_size()
-    return StreamHeader(rows=rows, columns=columns, components=components, precision=_precision(bits))
+    precision, extra = _precision_and_extra_channels(bits)
+    expected = components - _MOST_COLORS if components > _MOST_COLORS else 0
+    if extra != expected:
+        raise PixelDataError(f"the JPEG XL stream has {extra} channels besides its colors, the header {expected}")
+    return StreamHeader(rows=rows, columns=columns, components=components, precision=precision)
 
 
-def _precision(bits: _Bits) -> int:
-    """Bits of a sample, out of the image metadata (ISO/IEC 18181-1 D.3)."""
+def _precision_and_extra_channels(bits: _Bits) -> tuple[int, int]:
+    """Bits of a sample and the number of channels besides the colors, out of the image metadata (ISO/IEC 18181-1 D.3)."""
     if bits.take(1):  # all as usual
-        return 8
+        return 8, 0
     if bits.take(1):  # further fields
         bits.take(3)  # orientation, which is left alone
         if bits.take(1):  # size for display, which is left alone too
@@ -67,7 +74,10 @@ def _precision(bits: _Bits) -> int:
     if bits.take(1):
         raise UnsupportedEncodingError("JPEG XL with floating point samples is not read")
     choice = bits.take(2)
-    return (8, 10, 12)[choice] if choice < 3 else bits.take(6) + 1
+    precision = (8, 10, 12)[choice] if choice < 3 else bits.take(6) + 1
+    bits.take(1)  # how wide a decoder's own samples are
+    few = bits.take(2)
+    return precision, few if few < 2 else bits.take(4) + 2 if few == 2 else bits.take(12) + 1
 
 
 def _head(data: Buffer) -> bytes:

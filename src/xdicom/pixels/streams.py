@@ -42,14 +42,16 @@ class StreamHeader:
     """JPEG 2000: whether blocks are coded by part 15."""
     open_end: int = 0
     """JPEG 2000: byte at which an end marker is missing; 0 where it is there."""
+    is_open: bool = False
+    """JPEG 2000: whether the last tile-part reaches to the end marker, wherever that is."""
 
 
-def check_growth(data: Buffer, encoding: PixelEncoding, most_samples_per_byte: int, believed: int = 0) -> None:
-    """Refuse a stream too short for the frame that it claims to hold, before memory is taken for that."""
+def check_growth(length: int, encoding: PixelEncoding, most_samples_per_byte: int, believed: int = 0) -> None:
+    """Refuse a stream of `length` bytes, too short for the frame that it claims to hold, before memory is taken for that."""
     samples = encoding.rows * encoding.columns * encoding.samples_per_pixel
-    if samples * encoding.dtype.itemsize > believed and samples > most_samples_per_byte * len(data):
+    if samples * encoding.dtype.itemsize > believed and samples > most_samples_per_byte * length:
         size = f"{encoding.rows} x {encoding.columns} pixels of {encoding.samples_per_pixel} samples"
-        raise PixelDataError(f"a stream of {len(data)} bytes can't hold {size}")
+        raise PixelDataError(f"a stream of {length} bytes can't hold {size}")
 
 
 def check_stream(stream: StreamHeader, encoding: PixelEncoding) -> None:

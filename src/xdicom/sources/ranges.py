@@ -87,6 +87,10 @@ def read_into(url: str, offset: int, out: memoryview | np.ndarray, *, stamp: str
         link, outer = split_link(url)
     if is_local(url):
         return files.read_into(url, offset, buffer, stamp)
+    if isinstance(link, Inflate):
+        content = _inflated(url, link, outer, stamp)[offset : offset + len(buffer)]
+        buffer[: len(content)] = content
+        return len(content)
     data = read_range(url, offset, len(buffer), stamp=stamp)
     buffer[: len(data)] = data
     return len(data)
@@ -328,6 +332,18 @@ def whole(url: str, *, stamp: str = "") -> bytes:
     if is_local(url):
         return read_range(url, 0, _local_state(url)[0], stamp=stamp)
     return remote.read(remote.client_for(url), url, 0, None, stamp).data
+
+
+def inflated_length(url: str, *, stamp: str = "") -> int:
+    """Bytes of a deflated content, once inflated; -1 where `url` is no such.
+
+    Raises
+    ------
+    SourceError
+        As for `read_range`.
+    """
+    link, outer = split_link(url)
+    return len(_inflated(url, link, outer, stamp)) if isinstance(link, Inflate) else -1
 
 
 def _inflated(url: str, link: Inflate, outer: str, stamp: str) -> memoryview:

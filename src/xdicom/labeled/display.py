@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,11 +28,11 @@ from xdicom.labeled.parameters import (
     windows,
 )
 from xdicom.labeled.tables import table_from_attrs
-from xdicom.labeled.values import apply_table, refuse_color, to_modality
-from xdicom.lazy.apply import apply, step_behind
+from xdicom.labeled.values import refuse_color, table_dtype, to_modality
+from xdicom.lazy.apply import apply
 from xdicom.transforms.display import Rendering, render
 from xdicom.transforms.lookup import LookupTable
-from xdicom.transforms.modality import modality_dtype, rescale
+from xdicom.transforms.modality import modality_dtype
 from xdicom.transforms.presentation import Output, is_inverted
 from xdicom.transforms.voi import CT_PRESETS, LINEAR, LINEAR_EXACT, window_arithmetic, window_edges
 
@@ -93,8 +92,8 @@ def to_display(array: xr.DataArray, window: WindowChoice = None, *, dtype: str =
     refuse_color(array, "to_display")
     if name == STORED and "modality_luts" in array.attrs:
         array = to_modality(array)
-    data, plan = before_modality(array, display_plan(array, window, dtype))
-    data = apply(partial(render, rendering=plan.rendering), data, *plan.parameters, dtype=np.dtype(dtype))
+    plan = display_plan(array, window, dtype)
+    data = apply(partial(render, rendering=plan.rendering), array.data, *plan.parameters, dtype=np.dtype(dtype))
     gone = (*RESCALE_COORDS, *STORED_ATTRS, *VOI_ATTRS, *window_coords(array))
     return relabeled(array, data, DISPLAY, without=gone, attrs={"photometric_interpretation": "MONOCHROME2"})
 
@@ -108,7 +107,7 @@ def display_plan(array: xr.DataArray, window: WindowChoice, dtype: str) -> Plan:
     if array.name == STORED:
         table = modality_table(array)
         if table is not None:
-            modality = table.data.dtype
+            modality = table_dtype(array, table)
         else:
             slope, intercept = rescale_parameters(array)
             modality = modality_dtype(array.dtype, slope, intercept, bits_stored=bits_stored(array))
@@ -117,24 +116,6 @@ def display_plan(array: xr.DataArray, window: WindowChoice, dtype: str) -> Plan:
     arithmetic = window_arithmetic(modality, voi.center, voi.width, voi.function, levels)
     rendering = Rendering(modality.name, arithmetic.name, voi.function, output, table, voi.table)
     return Plan(rendering, (slope, intercept, voi.center, voi.width))
-
-
-def before_modality(array: xr.DataArray, plan: Plan) -> tuple[Any, Plan]:
-    """The stored values behind modality values that are still to be computed, and the plan from there; else the values as they are.
-
-    Both ways lead to equal bits, but one table for the whole way is one pass where two steps are two.
-    """
-    step = step_behind(array.data) if array.name == MODALITY else None
-    if step is None or not isinstance(step.function, partial) or step.function.keywords.get("dtype") != array.dtype:
-        return array.data, plan
-    center, width = plan.parameters[2:]
-    if step.function.func is rescale:
-        slope, intercept = step.parameters
-        return step.array, replace(plan, parameters=(slope, intercept, center, width))
-    table = step.function.keywords.get("table")
-    if step.function.func is apply_table and isinstance(table, LookupTable) and table.data.dtype == array.dtype:
-        return step.array, replace(plan, rendering=replace(plan.rendering, modality_table=table))
-    return array.data, plan
 
 
 def choose_voi(array: xr.DataArray, window: WindowChoice) -> Voi:

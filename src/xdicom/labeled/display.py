@@ -28,11 +28,12 @@ from xdicom.labeled.parameters import (
     windows,
 )
 from xdicom.labeled.tables import table_from_attrs
-from xdicom.labeled.values import refuse_color, table_dtype, to_modality
-from xdicom.lazy.apply import apply
+from xdicom.labeled.values import apply_table, refuse_color, table_dtype, to_modality
+from xdicom.lazy.apply import apply, without_last
+from xdicom.lazy.cells import Array
 from xdicom.transforms.display import Rendering, render
 from xdicom.transforms.lookup import LookupTable
-from xdicom.transforms.modality import modality_dtype
+from xdicom.transforms.modality import modality_dtype, rescale
 from xdicom.transforms.presentation import Output, is_inverted
 from xdicom.transforms.voi import CT_PRESETS, LINEAR, LINEAR_EXACT, window_arithmetic, window_edges
 
@@ -92,8 +93,8 @@ def to_display(array: xr.DataArray, window: WindowChoice = None, *, dtype: str =
     refuse_color(array, "to_display")
     if name == STORED and "modality_luts" in array.attrs:
         array = to_modality(array)
-    plan = display_plan(array, window, dtype)
-    data = apply(partial(render, rendering=plan.rendering), array.data, *plan.parameters, dtype=np.dtype(dtype))
+    data, plan = before_modality(array, display_plan(array, window, dtype))
+    data = apply(partial(render, rendering=plan.rendering), data, *plan.parameters, dtype=np.dtype(dtype))
     gone = (*RESCALE_COORDS, *STORED_ATTRS, *VOI_ATTRS, *window_coords(array))
     return relabeled(array, data, DISPLAY, without=gone, attrs={"photometric_interpretation": "MONOCHROME2"})
 
@@ -116,6 +117,24 @@ def display_plan(array: xr.DataArray, window: WindowChoice, dtype: str) -> Plan:
     arithmetic = window_arithmetic(modality, voi.center, voi.width, voi.function, levels)
     rendering = Rendering(modality.name, arithmetic.name, voi.function, output, table, voi.table)
     return Plan(rendering, (slope, intercept, voi.center, voi.width))
+
+
+def before_modality(array: xr.DataArray, plan: Plan) -> tuple[np.ndarray | Array, Plan]:
+    """The values behind modality values that are still to be computed, and the plan from there; else the values as they are.
+
+    Both ways lead to equal bits; this one has no modality values in between.
+    """
+    found = without_last(array.data) if array.name == MODALITY else None
+    if found is None or found[0].dtype != array.dtype:
+        return array.data, plan
+    link, data, parameters = found
+    if link.function is rescale:
+        slope, intercept = parameters
+        return data, replace(plan, parameters=(slope, intercept, *plan.parameters[2:]))
+    if link.function is apply_table:
+        table = dict(link.options)["table"]
+        return data, replace(plan, rendering=replace(plan.rendering, modality_table=table))
+    return array.data, plan
 
 
 def choose_voi(array: xr.DataArray, window: WindowChoice) -> Voi:

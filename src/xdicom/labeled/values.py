@@ -28,6 +28,7 @@ from xdicom.lazy.apply import apply
 from xdicom.transforms import padding
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.modality import SINGLE_PRECISION_BITS, modality_dtype, rescale
+from xdicom.transforms.pieces import part, pieces
 
 PADDING_PAIRS = (
     ("pixel_padding_value", "pixel_padding_range_limit"),
@@ -139,11 +140,12 @@ def apply_table(values: np.ndarray, *, table: LookupTable, dtype: np.dtype[np.ge
 
 def apply_tables(values: np.ndarray, which: np.ndarray, *, tables: tuple[LookupTable, ...], dtype: np.dtype[np.generic]) -> np.ndarray:
     """Entries for `values` from the table that each frame's number in `which` names; `which` broadcasts against `values`."""
-    numbers = np.broadcast_to(which, values.shape)
     out = np.empty(values.shape, dtype)
-    for number in np.unique(which):
-        here = numbers == number
-        out[here] = tables[int(number)].apply(values[here], dtype)
+    for index in pieces(values.shape):
+        piece, target, numbers = values[index], out[index], part(which, index)
+        for number in np.unique(numbers):
+            here = np.broadcast_to(numbers == number, piece.shape)
+            target[here] = tables[int(number)].apply(piece[here], dtype)
     return out
 
 

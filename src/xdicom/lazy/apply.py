@@ -96,6 +96,17 @@ def step_behind(array: np.ndarray | da.Array) -> Step | None:
     return step if made is not None and made() is array else None
 
 
+def without_last(array: np.ndarray | da.Array) -> tuple[Link, da.Array, tuple[Parameter, ...]] | None:
+    """The last function that made `array`, what it was applied to, and its parameters; None where that is not known."""
+    step = step_behind(array)
+    if step is None:
+        return None
+    *links, last = step.chain.links
+    kept = len(step.parameters) - last.parameters
+    before = _made_by(Step(Chain(tuple(links)), step.array, step.parameters[:kept])) if links else step.array
+    return last, before, step.parameters[kept:]
+
+
 def _made_by(step: Step) -> da.Array:
     chain, array = step.chain, step.array
     new = chain.new_axes

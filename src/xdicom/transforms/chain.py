@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from xdicom.transforms.lookup import LookupTable, all_values, is_small_integer, native, take
+from xdicom.transforms.modality import rescale
+from xdicom.transforms.padding import is_padding
 from xdicom.transforms.palette import Palette, apply_palette
 from xdicom.transforms.pieces import part, pieces
 
@@ -23,6 +25,9 @@ Parameter = np.ndarray | float
 
 FEW = 4096
 """So few 16-bit values are worked out one by one sooner than a table of all."""
+
+QUICK = frozenset({rescale, is_padding, apply_palette})
+"""What alone takes less time than to look its results up, or does so itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +107,10 @@ class Chain:
         if not values.shape:
             return self(values.reshape(1), *parameters)[0, ...]
         is_constant = all(isinstance(parameter, float) for parameter in parameters)
-        if is_constant and is_small_integer(values.dtype) and values.size > FEW and all(link.is_pointwise for link in self.links):
-            looked_up = self._looked_up(values, parameters)  # type: ignore[arg-type]
-            if looked_up is not None:
-                return looked_up
+        if is_constant and is_small_integer(values.dtype) and values.size > FEW and self._is_better_looked_up:
+            return self._looked_up(values, parameters)  # type: ignore[arg-type]
+        if len(self.links) == 1:
+            return self.links[0](values, *parameters)
         out = np.empty((*values.shape, *self.new_axes), self.dtype)
         for index in pieces(values.shape):
             here = [part(parameter, index) if isinstance(parameter, np.ndarray) else parameter for parameter in parameters]
@@ -118,20 +123,22 @@ class Chain:
             parameters = parameters[link.parameters :]
         return values
 
-    def _looked_up(self, values: np.ndarray, parameters: tuple[float, ...]) -> np.ndarray | None:
-        dtype = native(values.dtype)
-        if not self.new_axes:
-            return take(_table(self, dtype, parameters), values)
-        palette = self._options_of_palette()
-        if palette is None or len(self.links) == 1:
-            return None
-        return apply_palette(values, _composed(self, dtype, parameters, palette), dtype=self.dtype)
+    @property
+    def _is_better_looked_up(self) -> bool:
+        if not all(link.is_pointwise for link in self.links):
+            return False
+        is_quick = len(self.links) == 1 and self.links[0].function in QUICK
+        return not is_quick and (not self.new_axes or self._is_palette)
 
-    def _options_of_palette(self) -> Palette | None:
-        """The palette that the chain ends in; None where it ends in none of 8 bits."""
-        last = self.links[-1]
-        palette = dict(last.options).get("palette") if last.function is apply_palette else None
-        return palette if isinstance(palette, Palette) and all(table.bits <= 8 for table in palette.tables) else None
+    @property
+    def _is_palette(self) -> bool:
+        return self.new_axes in ((3,), (4,)) and self.dtype == np.uint8
+
+    def _looked_up(self, values: np.ndarray, parameters: tuple[float, ...]) -> np.ndarray:
+        dtype = native(values.dtype)
+        if self._is_palette:
+            return apply_palette(values, _palette(self, dtype, parameters), dtype=self.dtype)
+        return take(_table(self, dtype, parameters), values)
 
 
 @lru_cache(maxsize=32)
@@ -143,9 +150,9 @@ def _table(chain: Chain, dtype: np.dtype[np.generic], parameters: tuple[float, .
 
 
 @lru_cache(maxsize=8)
-def _composed(chain: Chain, dtype: np.dtype[np.generic], parameters: tuple[float, ...], palette: Palette) -> Palette:
-    """The palette of which `palette` behind the rest of `chain` is made, for every value of `dtype`."""
+def _palette(chain: Chain, dtype: np.dtype[np.generic], parameters: tuple[float, ...]) -> Palette:
+    """Colors of 8 bits that `chain` makes of every value of `dtype`, as a palette."""
     lowest = int(np.iinfo(dtype.str).min)
-    ascending = np.roll(_table(Chain(chain.links[:-1]), dtype, parameters), -lowest)
-    red, green, blue, *alpha = (LookupTable(lowest, table.data[table.positions(ascending)], table.bits) for table in palette.tables)
+    ascending = np.roll(chain._worked_out(all_values(dtype), list(parameters)), -lowest, axis=0)  # noqa: SLF001 - as above
+    red, green, blue, *alpha = (LookupTable(lowest, np.ascontiguousarray(samples), bits=8) for samples in ascending.T)
     return Palette(red, green, blue, alpha[0] if alpha else None)

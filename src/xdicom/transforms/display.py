@@ -140,8 +140,14 @@ def render_supplemental(
     numpy.ndarray
         Shape of `values` and a last axis of 3.
     """
-    gray = render(values, slope, intercept, center, width, rendering=rendering)
-    return apply_supplemental(values, gray, palette, dtype=gray.dtype)
+    out = np.empty((*values.shape, 3), rendering.output.dtype)
+    for index in pieces(values.shape):
+        slope_here, intercept_here, center_here, width_here = (
+            part(number, index) if isinstance(number, np.ndarray) else number for number in (slope, intercept, center, width)
+        )
+        gray = render(values[index], slope_here, intercept_here, center_here, width_here, rendering=rendering)
+        out[index] = apply_supplemental(values[index], gray, palette, dtype=gray.dtype)
+    return out
 
 
 def _blacked(display: np.ndarray, modality: np.ndarray) -> np.ndarray:

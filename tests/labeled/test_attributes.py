@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from builders import OBLIQUE, make_cine, make_ct, make_enhanced_mr, make_palette, make_pet, make_rtdose, make_seg, uid
+from builders import OBLIQUE, make_cine, make_ct, make_enhanced_mr, make_file, make_palette, make_pet, make_rtdose, make_seg, phantom, uid
 from index.arranged import make_planes, repeated
 from index.test_axes import each
 from labeled.opened import labels, opened
@@ -323,3 +323,23 @@ def test_a_derived_spacing_says_no_more_than_its_slices(tmp_path: Path) -> None:
 
     assert "spacing_between_slices" not in attrs
     assert "is_regular" not in attrs
+
+
+@pytest.mark.parametrize(
+    ("given", "first_mapped"),
+    [
+        ({"RescaleIntercept": -1024}, -1024),  # what the rescale makes may be negative
+        ({"RescaleIntercept": 0}, 64512),
+        ({"RescaleSlope": -1, "RescaleIntercept": 0}, -1024),
+        ({"RescaleSlope": None, "RescaleIntercept": None, "PixelRepresentation": 1}, -1024),
+        ({"RescaleSlope": None, "RescaleIntercept": None}, 64512),
+        ({"ModalityLUTSequence": [{"LUTDescriptor": [2, 0, 16], "LUTData": b"\0\0\1\0", "ModalityLUTType": "US"}]}, 64512),
+    ],
+)
+def test_the_sign_of_a_voi_lut_follows_from_what_it_is_applied_to(tmp_path: Path, given: dict[str, object], first_mapped: int) -> None:
+    table = {"LUTDescriptor": [2, 64512, 16], "LUTData": b"\0\0\1\0"}
+    elements = {"RescaleSlope": 1, "PixelRepresentation": 0, **given, "VOILUTSequence": [table]}
+    dtype = np.int16 if elements["PixelRepresentation"] else np.uint16
+    array = opened(make_file(tmp_path / "a.dcm", {k: v for k, v in elements.items() if v is not None}, phantom(1, dtype=dtype)))
+
+    assert array.attrs["voi_luts"][0]["first_mapped"] == first_mapped

@@ -15,7 +15,7 @@ from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.labeled.color import to_rgb
 from xdicom.labeled.display import to_display
 from xdicom.labeled.tables import palette_to_attrs
-from xdicom.labeled.values import to_modality
+from xdicom.labeled.values import mask_padding, to_modality
 from xdicom.transforms.color import to_rgb as samples_to_rgb
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.palette import Palette, apply_palette
@@ -99,6 +99,16 @@ def test_a_supplemental_palette_colors_the_upper_values_and_leaves_the_rest_gray
     is_gray = ct.values < 2000
     assert np.array_equal(out[is_gray], np.repeat(to_display(ct).values[is_gray][:, None], 3, axis=1))
     assert np.array_equal(out[~is_gray], apply_palette(ct.values[~is_gray], table))
+
+
+def test_padding_is_black_under_a_supplemental_palette(held: Hold, ct: xr.DataArray) -> None:
+    padding = int(ct.values.max())
+    array = ct.assign_attrs(palette=palette_to_attrs(palette(is_supplemental=True, first=2000)), pixel_padding_value=padding)
+
+    out = to_rgb(mask_padding(held(array))).values
+
+    assert (out[ct.values == padding] == 0).all()
+    assert np.array_equal(out[ct.values != padding], to_rgb(array).values[ct.values != padding])
 
 
 @pytest.mark.parametrize("name", ["HOT_IRON", "pet", "1.2.840.10008.1.5.7"])

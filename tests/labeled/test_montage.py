@@ -267,3 +267,25 @@ def test_letters_stay_within_a_low_tile() -> None:
 
     assert (tile[:2] == 7).all()
     assert (tile == 255).any()
+
+
+def test_segments_are_shown_over_the_numbers_that_there_are() -> None:
+    labels = stack(3, segmentation_type="LABELMAP", segments=[{"number": number} for number in (0, 1, 2)])
+
+    picture = draw_montage(labels.copy(data=labels.values // 10))
+
+    assert centers(picture.pixels, 1, 3) == [0, 128, 255]
+    assert picture.measured_window is None
+
+
+def test_fractions_are_shown_from_0_to_1() -> None:
+    fractions = stack(2, segmentation_type="FRACTIONAL").assign_coords(rescale_slope=1 / 10)
+
+    assert centers(draw_montage(fractions).pixels, 1, 2) == [0, 255]
+
+
+def test_a_threshold_of_fractions_gives_way_to_a_measured_window() -> None:
+    maps = stack(3).astype(np.float32).assign_coords(window_center=5.0, window_width=1.0)
+
+    assert draw_montage(maps).measured_window == (0.0, 20.0)
+    assert draw_montage(maps.assign_attrs(voi_lut_function="LINEAR_EXACT")).measured_window is None

@@ -234,3 +234,31 @@ def test_tables_survive_json() -> None:
     table = LookupTable(-7, np.array([0.5, -1.0]), bits=64, explanation="µ")
 
     assert table_from_attrs(json.loads(json.dumps(table_to_attrs(table)))) == table
+
+
+@pytest.mark.parametrize("is_per_frame", [False, True])
+def test_padding_stays_missing_behind_a_modality_lut(held: Hold, ct: xr.DataArray, is_per_frame: bool) -> None:
+    tables = [LookupTable(0, np.arange(4096, dtype=np.uint16)[::step] + 1, 12) for step in (1, 2)]
+    array = ct.assign_attrs(pixel_padding_value=37)
+    if is_per_frame:
+        array = array.assign_attrs(modality_luts=[table_to_attrs(t) for t in tables]).assign_coords(modality_lut_index=("z", [0, 1, 1, 0]))
+    else:
+        array = array.assign_attrs(modality_lut=table_to_attrs(tables[0]))
+    masked = mask_padding(held(array))
+
+    out = to_modality(masked)
+
+    assert out.dtype == np.float32
+    assert np.array_equal(np.isnan(out.values), ct.values == 37)
+    assert np.array_equal(out.values[ct.values != 37], to_modality(array).values[ct.values != 37])
+    assert (to_display(masked, (2000, 4000)).values[ct.values == 37] == 0).all()
+    assert np.array_equal(to_display(masked, (2000, 4000)).values, to_display(out, (2000, 4000)).values)
+
+
+def test_one_pixel_is_worked_on_as_well(held: Hold, ct: xr.DataArray) -> None:
+    pixel = held(ct.assign_attrs(pixel_padding_value=int(ct.values[1, 2, 3]))).isel(z=1, y=2, x=3)
+
+    assert np.isnan(to_modality(mask_padding(pixel)).values)
+    assert padding_mask(pixel).values
+    assert to_modality(pixel).values == int(ct.values[1, 2, 3]) - 1024
+    assert to_display(pixel, (40, 400)).dtype == np.uint8

@@ -134,7 +134,7 @@ def test_the_step_behind_an_array_is_known_as_long_as_it_is_that_array() -> None
 
     step = step_behind(out)
     assert step is not None
-    assert (step.function, step.array, step.parameters) == (SINGLE, values, (2.0, 1.0))
+    assert ([link.function for link in step.chain.links], step.array, step.parameters) == ([rescale], values, (2.0, 1.0))
     assert step_behind(out[:2]) is None
     assert step_behind(out.persist()) is None
     assert step_behind(values) is None

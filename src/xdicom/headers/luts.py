@@ -74,7 +74,8 @@ def parse_windows(item: Item) -> tuple[Window, ...]:
 def parse_voi_luts(item: Item, *, is_signed: bool | None = None) -> tuple[LookupTable, ...]:
     """VOI LUTs (0028,3010) in the header's order, alternatives to each other (PS3.3 C.11.2.1.1).
 
-    The first value mapped is signed where its VR is SS or the stored values are signed.
+    The first value mapped is signed where its VR is SS, or where the input of the VOI LUT may be negative: `is_signed` says
+    so, by default Pixel Representation in `item`.
 
     Raises
     ------

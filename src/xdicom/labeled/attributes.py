@@ -15,6 +15,7 @@ from xdicom.labeled.tables import palette_to_attrs, real_world_maps_to_attrs, ta
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid
 from xdicom.pixels.color import stored_photometric_interpretation
+from xdicom.transforms.modality import modality_range
 
 _TEXTS = (
     "modality", "sop_class_uid", "study_instance_uid", "series_instance_uid", "frame_of_reference_uid", "sop_instance_uid",
@@ -173,7 +174,7 @@ def table_attributes(grid: FrameGrid) -> tuple[dict[str, object], dict[str, Coor
     item, signed = _item(grid, _LUT_COLUMNS), grid.encoding.is_signed
     for name, make in (
         ("modality_lut", lambda: _modality_tables(grid, attrs, coords)),
-        ("voi_luts", lambda: [table_to_attrs(table) for table in luts.parse_voi_luts(item, is_signed=signed)]),
+        ("voi_luts", lambda: [table_to_attrs(table) for table in luts.parse_voi_luts(item, is_signed=_is_voi_input_signed(grid))]),
         ("palette", lambda: palette_to_attrs(palette) if (palette := luts.parse_palette(item, is_signed=signed)) else None),
         ("presentation_lut", lambda: table_to_attrs(table) if (table := luts.parse_presentation_lut(item)) else None),
         ("real_world_value_maps", lambda: _real_world_maps(grid, coords)),
@@ -188,6 +189,23 @@ def table_attributes(grid: FrameGrid) -> tuple[dict[str, object], dict[str, Coor
     if damaged:
         attrs["damaged_tables"] = damaged
     return attrs, coords
+
+
+def _is_voi_input_signed(grid: FrameGrid) -> bool:
+    """Whether first values mapped of VOI LUTs are signed, whatever their VR says (PS3.3 C.11.2.1.1)."""
+    if grid.column("modality_lut_sequence") is not None:
+        return False
+    slope, intercept = grid.column("rescale_slope"), grid.column("rescale_intercept")
+    if slope is None and intercept is None:
+        return grid.encoding.is_signed
+    slopes, intercepts = (_stated(column, default) for column, default in ((slope, 1.0), (intercept, 0.0)))
+    return min(modality_range(grid.encoding.dtype, slopes, intercepts.min(), grid.encoding.bits_stored)) < 0
+
+
+def _stated(column: Column | None, default: float) -> np.ndarray:
+    numbers = np.zeros(0) if column is None else column.first_numbers()
+    numbers = numbers[np.isfinite(numbers)]
+    return numbers if numbers.size else np.array([default])
 
 
 def _modality_tables(grid: FrameGrid, attrs: dict[str, object], coords: dict[str, Coordinate]) -> dict[str, object] | None:

@@ -24,9 +24,9 @@ from xdicom.labeled.parameters import (
     window_coords,
 )
 from xdicom.labeled.tables import palette_from_attrs
-from xdicom.lazy.apply import apply, step_behind
+from xdicom.lazy.apply import apply
 from xdicom.transforms.color import to_rgb as samples_to_rgb
-from xdicom.transforms.display import render, render_palette, render_supplemental
+from xdicom.transforms.display import render_supplemental
 from xdicom.transforms.palette import Palette, apply_palette
 from xdicom.transforms.well_known_palettes import PALETTE_UIDS, well_known_palette
 
@@ -80,7 +80,7 @@ def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
             raise ValueError("the file is PALETTE COLOR and has no palette")
         return _colored(array, palette_from_attrs(array.attrs["palette"]))
     if palette is not None:
-        return _pseudocolored(_as_display(array), well_known_palette(palette))
+        return _colored(_as_display(array), well_known_palette(palette))
     if array.attrs.get("has_enhanced_palette"):
         raise UnsupportedEncodingError(
             "colours of an enhanced palette (Enhanced Palette Color Lookup Table Sequence, (0028,140B)), which mixes several kinds of "
@@ -101,23 +101,13 @@ def _from_samples(array: xr.DataArray, interpretation: str) -> xr.DataArray:
     if array.chunks is not None and len(array.chunks[-1]) > 1:
         array = array.chunk({SAMPLE: -1})
     convert = partial(samples_to_rgb, photometric_interpretation=interpretation, bits_stored=bits_stored(array))
-    data = array.data if interpretation == "RGB" else apply(convert, array.data, dtype=array.dtype)
+    data = array.data if interpretation == "RGB" else apply(convert, array.data, dtype=array.dtype, is_pointwise=False)
     return relabeled(array, data, RGB, without=RESCALE_COORDS, attrs={"photometric_interpretation": "RGB"})
 
 
 def _colored(array: xr.DataArray, palette: Palette) -> xr.DataArray:
     color = partial(apply_palette, palette=palette)
     return _with_samples(array, apply(color, array.data, dtype=palette.dtype, new_axis=len(palette.tables)), len(palette.tables))
-
-
-def _pseudocolored(display: xr.DataArray, palette: Palette) -> xr.DataArray:
-    """Display values in the colors of a palette; lazy ones that are still to be made are never made on the way."""
-    step = step_behind(display.data)
-    if step is None or not isinstance(step.function, partial) or step.function.func is not render:
-        return _colored(display, palette)
-    color = partial(render_palette, rendering=step.function.keywords["rendering"], palette=palette)
-    samples = len(palette.tables)
-    return _with_samples(display, apply(color, step.array, *step.parameters, dtype=palette.dtype, new_axis=samples), samples)
 
 
 def _as_display(array: xr.DataArray) -> xr.DataArray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,8 +28,9 @@ from xdicom.labeled.parameters import (
     windows,
 )
 from xdicom.labeled.tables import table_from_attrs
-from xdicom.labeled.values import apply_table, refuse_color, to_modality
-from xdicom.lazy.apply import apply, step_behind
+from xdicom.labeled.values import apply_table, refuse_color, table_dtype, to_modality
+from xdicom.lazy.apply import apply, without_last
+from xdicom.lazy.cells import Array
 from xdicom.transforms.display import Rendering, render
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.modality import modality_dtype, rescale
@@ -108,7 +108,7 @@ def display_plan(array: xr.DataArray, window: WindowChoice, dtype: str) -> Plan:
     if array.name == STORED:
         table = modality_table(array)
         if table is not None:
-            modality = table.data.dtype
+            modality = table_dtype(array, table)
         else:
             slope, intercept = rescale_parameters(array)
             modality = modality_dtype(array.dtype, slope, intercept, bits_stored=bits_stored(array))
@@ -119,21 +119,21 @@ def display_plan(array: xr.DataArray, window: WindowChoice, dtype: str) -> Plan:
     return Plan(rendering, (slope, intercept, voi.center, voi.width))
 
 
-def before_modality(array: xr.DataArray, plan: Plan) -> tuple[Any, Plan]:
-    """The stored values behind modality values that are still to be computed, and the plan from there; else the values as they are.
+def before_modality(array: xr.DataArray, plan: Plan) -> tuple[np.ndarray | Array, Plan]:
+    """The values behind modality values that are still to be computed, and the plan from there; else the values as they are.
 
-    Both ways lead to equal bits, but one table for the whole way is one pass where two steps are two.
+    Both ways lead to equal bits; this one has no modality values in between.
     """
-    step = step_behind(array.data) if array.name == MODALITY else None
-    if step is None or not isinstance(step.function, partial) or step.function.keywords.get("dtype") != array.dtype:
+    found = without_last(array.data) if array.name == MODALITY else None
+    if found is None or found[0].dtype != array.dtype:
         return array.data, plan
-    center, width = plan.parameters[2:]
-    if step.function.func is rescale:
-        slope, intercept = step.parameters
-        return step.array, replace(plan, parameters=(slope, intercept, center, width))
-    table = step.function.keywords.get("table")
-    if step.function.func is apply_table and isinstance(table, LookupTable) and table.data.dtype == array.dtype:
-        return step.array, replace(plan, rendering=replace(plan.rendering, modality_table=table))
+    link, data, parameters = found
+    if link.function is rescale:
+        slope, intercept = parameters
+        return data, replace(plan, parameters=(slope, intercept, *plan.parameters[2:]))
+    if link.function is apply_table:
+        table = dict(link.options)["table"]
+        return data, replace(plan, rendering=replace(plan.rendering, modality_table=table))
     return array.data, plan
 
 

@@ -69,7 +69,7 @@ def to_srgb(array: xr.DataArray) -> xr.DataArray:
     rgb = rgb.transpose(..., SAMPLE)
     if rgb.chunks is not None and len(rgb.chunks[-1]) > 1:
         rgb = rgb.chunk({SAMPLE: -1})
-    data = apply(partial(codecs_icc.to_srgb, profile=profile), rgb.data, dtype=rgb.dtype)
+    data = apply(partial(codecs_icc.to_srgb, profile=profile), rgb.data, dtype=rgb.dtype, is_pointwise=False)
     return relabeled(rgb, data, RGB, attrs={"color_space": SRGB})
 
 

@@ -15,9 +15,9 @@ import xarray as xr
 from xdicom.labeled.color import SAMPLE, to_rgb
 from xdicom.labeled.display import WindowChoice, to_display
 from xdicom.labeled.lettering import write_letters
-from xdicom.labeled.parameters import STORED, possible_range, windows
+from xdicom.labeled.parameters import STORED, possible_range, stored_dtype, windows
 from xdicom.labeled.values import mask_padding, to_modality
-from xdicom.transforms.voi import LINEAR_EXACT
+from xdicom.transforms.voi import LINEAR, LINEAR_EXACT
 
 MOST_TILES = 16
 """A montage has no more tiles than this, and at least twelve where there are that many frames, unless columns are asked for."""
@@ -193,11 +193,16 @@ def _ready_to_show(array: xr.DataArray, window: WindowChoice) -> tuple[xr.DataAr
 
 
 def _has_range(array: xr.DataArray) -> bool:
-    """Whether the file tells how its values are to be shown: by a window for all frames, a VOI LUT, or no more than 8 bits."""
-    if array.attrs.get("voi_luts") or any(
-        np.isfinite(center).all() and np.all(np.asarray(width) > 0) for center, width, _ in windows(array)
-    ):
+    """Whether the file tells how its values are to be shown: by a window for all frames, a VOI LUT, or no more than 8 bits.
+
+    A window that is a threshold (LINEAR of width 1) shows no more than two levels of floating-point values: that tells nothing.
+    """
+    if array.attrs.get("voi_luts") or array.attrs.get("segmentation_type"):
         return True
+    for center, width, said in windows(array):
+        is_threshold = said.function == LINEAR and bool(np.all(np.asarray(width) == 1)) and stored_dtype(array) is None
+        if np.isfinite(center).all() and np.all(np.asarray(width) > 0) and not is_threshold:
+            return True
     limits = possible_range(array) if array.dtype.kind in "iub" else None
     return limits is not None and int(array.attrs.get("bits_stored", 16)) <= 8
 

@@ -126,7 +126,10 @@ def bits_stored(array: xr.DataArray) -> int | None:
 
 
 def possible_range(array: xr.DataArray) -> tuple[float, float] | None:
-    """Smallest and largest modality value possible, whether or not it occurs; None for floats, which have no bounds."""
+    """Smallest and largest modality value possible, whether or not it occurs; None for floats, which have no bounds.
+
+    Those of a segmentation are its fractions, 0 to 1, or the numbers of its segments.
+    """
     if "value_range" in array.attrs:
         low, high = array.attrs["value_range"]
         return float(low), float(high)
@@ -135,6 +138,11 @@ def possible_range(array: xr.DataArray) -> tuple[float, float] | None:
     tables = [*array.attrs.get("modality_luts", ()), *([array.attrs["modality_lut"]] if "modality_lut" in array.attrs else ())]
     if tables:
         return 0.0, float(max(table_from_attrs(table).full_scale for table in tables))
+    kind = array.attrs.get("segmentation_type")
+    if kind == "FRACTIONAL" and "rescale_slope" in array.coords:
+        return 0.0, 1.0
+    if kind == "LABELMAP" and array.attrs.get("segments"):
+        return 0.0, float(max(1, *(int(segment["number"]) for segment in array.attrs["segments"])))
     dtype = stored_dtype(array)
     return None if dtype is None else modality_range(dtype, *rescale_parameters(array), bits_stored(array))
 

@@ -28,6 +28,7 @@ from xdicom.lazy.apply import apply
 from xdicom.transforms import padding
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.modality import SINGLE_PRECISION_BITS, modality_dtype, rescale
+from xdicom.transforms.pieces import part, pieces
 
 PADDING_PAIRS = (
     ("pixel_padding_value", "pixel_padding_range_limit"),
@@ -132,14 +133,26 @@ def padding_mask(array: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(data, coords=array.coords, dims=array.dims, name="padding_mask")
 
 
+def apply_table(values: np.ndarray, *, table: LookupTable, dtype: np.dtype[np.generic]) -> np.ndarray:
+    """Entries of `table` for `values`, in a type that holds them; NaN where values are missing."""
+    return table.apply(values, dtype)
+
+
 def apply_tables(values: np.ndarray, which: np.ndarray, *, tables: tuple[LookupTable, ...], dtype: np.dtype[np.generic]) -> np.ndarray:
     """Entries for `values` from the table that each frame's number in `which` names; `which` broadcasts against `values`."""
-    numbers = np.broadcast_to(which, values.shape)
     out = np.empty(values.shape, dtype)
-    for number in np.unique(which):
-        here = numbers == number
-        out[here] = tables[int(number)].apply(values[here])
+    for index in pieces(values.shape):
+        piece, target, numbers = values[index], out[index], part(which, index)
+        for number in np.unique(numbers):
+            here = np.broadcast_to(numbers == number, piece.shape)
+            target[here] = tables[int(number)].apply(piece[here], dtype)
     return out
+
+
+def table_dtype(array: xr.DataArray, *tables: LookupTable) -> np.dtype[np.generic]:
+    """Type of the modality values that `tables` make of `array`: of the entries, or floating-point where values may be missing."""
+    missing = (np.float32,) if array.dtype.kind == "f" else ()
+    return np.result_type(*(table.data.dtype for table in tables), *missing)
 
 
 def _through_tables(
@@ -154,7 +167,7 @@ def _through_tables(
         if found is None:
             raise ValueError("the array has modality_luts but no coordinate modality_lut_index that says which frame has which")
         which = found
-    natural = np.result_type(*(entry.data.dtype for entry in tables))
+    natural = table_dtype(array, *tables)
     result = natural if wanted is None else wanted
     if not np.can_cast(natural, result, "safe"):
         raise ValueError(f"{result} does not hold the entries of this Modality LUT exactly: {natural} does")
@@ -162,12 +175,6 @@ def _through_tables(
         chosen = tables[int(which)] if isinstance(which, float) else tables[0]
         return apply(partial(apply_table, table=chosen, dtype=result), array.data, dtype=result), result
     return apply(partial(apply_tables, tables=tables, dtype=result), array.data, which, dtype=result), result
-
-
-def apply_table(values: np.ndarray, *, table: LookupTable, dtype: np.dtype[np.generic]) -> np.ndarray:
-    """Entries of `table` for `values`, in a type that holds them."""
-    out = table.apply(values)
-    return out if out.dtype == dtype else out.astype(dtype)
 
 
 def _padding(array: xr.DataArray) -> tuple[float, float | None] | None:

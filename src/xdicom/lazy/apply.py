@@ -11,9 +11,7 @@ import numpy as np
 from dask.tokenize import tokenize
 
 from xdicom.lazy.cells import values_to_dask
-
-Parameter = np.ndarray | float
-"""A number for all blocks, or an array that broadcasts against the whole array, with axes of length 1 for rows and columns."""
+from xdicom.transforms.chain import Chain, Link, Parameter
 
 
 def apply(
@@ -22,17 +20,20 @@ def apply(
     *parameters: Parameter,
     dtype: np.dtype[np.generic],
     new_axis: int | None = None,
+    is_pointwise: bool = True,
 ) -> np.ndarray | da.Array:
     """`function(array, *parameters)`, lazily where `array` is lazy.
 
     A lazy result has one task per block, which fuses with the task that makes the block. `function` must treat every
-    element by itself, so that any chunking leads to one result.
+    element by itself, so that any chunking leads to one result. A function on what `apply` itself made begins again at
+    what that began at: both are one `Chain`, and the values between them are never held but in pieces.
 
     Parameters
     ----------
     function
         Takes a numpy array and its part of each parameter; gives an array of the same shape, or of one axis more at the
-        end. It is sent to workers: a function of a module, or a `functools.partial` of one with small values.
+        end. It is sent to workers: a function of a module, or a `functools.partial` of one with small values as keywords,
+        which can be keys of a dict.
     array
         Numbers of any shape.
     parameters
@@ -41,6 +42,8 @@ def apply(
         Type of the result.
     new_axis
         Length of the axis that the result has at its end and `array` has not.
+    is_pointwise
+        False where numbers are worked on together with their neighbors along the last axis, which is never cut.
 
     Raises
     ------
@@ -56,33 +59,23 @@ def apply(
     for parameter in parameters:
         if isinstance(parameter, np.ndarray):
             _check_fits(parameter, array.shape)
+    keywords = tuple(sorted(getattr(function, "keywords", {}).items()))
+    link = Link(getattr(function, "func", function), keywords, len(parameters), np.dtype(dtype), new_axis, is_pointwise)
     if not isinstance(array, da.Array):
-        return function(np.asarray(array), *parameters)
-    new = () if new_axis is None else (new_axis,)
-    lazy_parameters = [
-        values_to_dask(parameter, array.chunks) if isinstance(parameter, np.ndarray) else parameter for parameter in parameters
-    ]
-    name = getattr(function, "func", function).__name__
-    out: da.Array = da.map_blocks(
-        function,
-        array,
-        *lazy_parameters,
-        dtype=dtype,
-        meta=np.empty((0,) * (array.ndim + len(new)), dtype),
-        name=f"{name}-{tokenize(function, array.name, parameters, dtype, new_axis)}",
-        chunks=(*array.chunks, *((n,) for n in new)),
-        new_axis=[array.ndim] if new else None,
-    )
-    key = id(out)
-    _steps[key] = weakref.ref(out, lambda _: _steps.pop(key, None)), Step(function, array, parameters)
-    return out
+        return Chain((link,))(np.asarray(array), *parameters)
+    step = step_behind(array)
+    if step is None or (step.chain.new_axes and parameters):
+        step = Step(Chain((link,)), array, parameters)
+    else:
+        step = Step(step.chain.then(link), step.array, (*step.parameters, *parameters))
+    return _made_by(step)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """How `apply` made a lazy array."""
 
-    function: Callable[..., np.ndarray]
+    chain: Chain
     """What was applied."""
     array: da.Array
     """What it was applied to."""
@@ -101,6 +94,40 @@ def step_behind(array: np.ndarray | da.Array) -> Step | None:
     """
     made, step = _steps.get(id(array), (None, None))
     return step if made is not None and made() is array else None
+
+
+def without_last(array: np.ndarray | da.Array) -> tuple[Link, da.Array, tuple[Parameter, ...]] | None:
+    """The last function that made `array`, what it was applied to, and its parameters; None where that is not known."""
+    step = step_behind(array)
+    if step is None:
+        return None
+    *links, last = step.chain.links
+    kept = len(step.parameters) - last.parameters
+    before = _made_by(Step(Chain(tuple(links)), step.array, step.parameters[:kept])) if links else step.array
+    return last, before, step.parameters[kept:]
+
+
+def _made_by(step: Step) -> da.Array:
+    chain, array = step.chain, step.array
+    new = chain.new_axes
+    lazy_parameters = [
+        values_to_dask(parameter, array.chunks) if isinstance(parameter, np.ndarray) else parameter for parameter in step.parameters
+    ]
+    last = chain.links[-1].function.__name__
+    told = [(link.function, link.options, link.dtype, link.new_axis) for link in chain.links]
+    out: da.Array = da.map_blocks(
+        chain,
+        array,
+        *lazy_parameters,
+        dtype=chain.dtype,
+        meta=np.empty((0,) * (array.ndim + len(new)), chain.dtype),
+        name=f"{last}-{tokenize(told, array.name, step.parameters)}",
+        chunks=(*array.chunks, *((n,) for n in new)),
+        new_axis=list(range(array.ndim, array.ndim + len(new))) if new else None,
+    )
+    key = id(out)
+    _steps[key] = weakref.ref(out, lambda _: _steps.pop(key, None)), step
+    return out
 
 
 def _check_fits(parameter: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from xdicom.transforms.lookup import LookupTable, all_values, is_small_integer, native, take
+from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.modality import in_type, rescale_into
-from xdicom.transforms.palette import Palette, apply_palette, apply_supplemental
+from xdicom.transforms.palette import Palette, apply_supplemental
 from xdicom.transforms.pieces import Scratch, part, pieces
 from xdicom.transforms.presentation import Output
 from xdicom.transforms.voi import LINEAR, WindowKernel
@@ -41,9 +41,6 @@ def render(
 ) -> np.ndarray:
     """Display values of stored values (PS3.3 C.11.1, C.11.2, C.11.6).
 
-    Where all parameters are plain numbers and `values` are integers of at most 16 bits, the whole pipeline is worked
-    out once per process for every value possible, and each pixel looks its result up. Either way leads to equal bits.
-
     Parameters
     ----------
     values
@@ -66,22 +63,6 @@ def render(
     >>> render(stored, 1.0, -1024.0, 40.0, 400.0, rendering=Rendering("int16"))
     array([  0,   0, 128, 255, 255], dtype=uint8)
     """
-    if is_small_integer(values.dtype) and all(isinstance(number, float) for number in (slope, intercept, center, width)):
-        return take(_table(native(values.dtype), slope, intercept, center, width, rendering), values)  # type: ignore[arg-type]
-    return _render_pieces(values, slope, intercept, center, width, rendering)
-
-
-@lru_cache(maxsize=32)
-def _table(dtype: np.dtype[np.generic], slope: float, intercept: float, center: float, width: float, rendering: Rendering) -> np.ndarray:
-    """Display value of every value of `dtype`."""
-    table = _render_pieces(all_values(dtype), slope, intercept, center, width, rendering)
-    table.setflags(write=False)
-    return table
-
-
-def _render_pieces(
-    values: np.ndarray, slope: Parameter, intercept: Parameter, center: Parameter, width: Parameter, rendering: Rendering
-) -> np.ndarray:
     output, presentation = rendering.output, rendering.output.presentation
     out = np.empty(values.shape, output.dtype)
     dtype = np.dtype(rendering.modality_dtype)
@@ -91,7 +72,7 @@ def _render_pieces(
 
     def modality_values(index: tuple[slice, ...]) -> np.ndarray:
         if rendering.modality_table is not None:
-            return rendering.modality_table.apply(values[index])
+            return rendering.modality_table.apply(values[index], dtype)
         if is_modality:
             return values[index]
         modality = memory.empty(values[index].shape)
@@ -100,7 +81,7 @@ def _render_pieces(
 
     if rendering.voi_table is not None:
         table = rendering.voi_table
-        entries = output.entries(table.data, table.full_scale)
+        entries = _entries(output, table)
         for index in pieces(values.shape):
             modality = modality_values(index)
             out[index] = _blacked(entries[table.positions(modality)], modality)
@@ -116,14 +97,23 @@ def _render_pieces(
         return out
 
     last = len(presentation) - 1
+    entries = _entries(output, None)
     kernel = WindowKernel.make(center, width, rendering.function, (0, last), np.dtype(np.uint16), arithmetic)
-    entries = output.entries(np.arange(last + 1), last)
     for index in pieces(values.shape):
         modality = modality_values(index)
         positions = np.empty(modality.shape, np.uint16)
         kernel.write(positions, scratch.copy(modality), index, may_be_missing=modality.dtype.kind == "f")
         out[index] = _blacked(entries[positions], modality)
     return out
+
+
+@lru_cache(maxsize=16)
+def _entries(output: Output, voi_table: LookupTable | None) -> np.ndarray:
+    """Display value of each entry of a VOI LUT, or of each value that a Presentation LUT takes."""
+    if voi_table is not None:
+        return output.entries(voi_table.data, voi_table.full_scale)
+    assert output.presentation is not None
+    return output.entries(np.arange(len(output.presentation)), len(output.presentation) - 1)
 
 
 def render_supplemental(
@@ -150,51 +140,14 @@ def render_supplemental(
     numpy.ndarray
         Shape of `values` and a last axis of 3.
     """
-    gray = render(values, slope, intercept, center, width, rendering=rendering)
-    return apply_supplemental(values, gray, palette, dtype=gray.dtype)
-
-
-def render_palette(
-    values: np.ndarray,
-    slope: Parameter,
-    intercept: Parameter,
-    center: Parameter,
-    width: Parameter,
-    *,
-    rendering: Rendering,
-    palette: Palette,
-) -> np.ndarray:
-    """Colors that `palette` gives to the display values of stored values.
-
-    Where `render` looks each pixel up, so does this, in one table for the whole way; either way leads to equal bits.
-
-    Parameters
-    ----------
-    values, slope, intercept, center, width, rendering
-        As `render` takes them.
-    palette
-        A palette for the display values.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape of `values` and a last axis of 3.
-    """
-    is_whole_way = is_small_integer(values.dtype) and all(isinstance(number, float) for number in (slope, intercept, center, width))
-    if is_whole_way and all(table.bits <= 8 for table in palette.tables):
-        return apply_palette(values, _composed(native(values.dtype), slope, intercept, center, width, rendering, palette))  # type: ignore[arg-type]
-    return apply_palette(render(values, slope, intercept, center, width, rendering=rendering), palette)
-
-
-@lru_cache(maxsize=8)
-def _composed(
-    dtype: np.dtype[np.generic], slope: float, intercept: float, center: float, width: float, rendering: Rendering, palette: Palette
-) -> Palette:
-    """The palette of which `palette` after `render` is made, for every value of `dtype`."""
-    lowest = int(np.iinfo(dtype.str).min)
-    ascending = np.roll(_table(dtype, slope, intercept, center, width, rendering), -lowest)
-    red, green, blue, *alpha = (LookupTable(lowest, table.data[table.positions(ascending)], table.bits) for table in palette.tables)
-    return Palette(red, green, blue, alpha[0] if alpha else None)
+    out = np.empty((*values.shape, 3), rendering.output.dtype)
+    for index in pieces(values.shape):
+        slope_here, intercept_here, center_here, width_here = (
+            part(number, index) if isinstance(number, np.ndarray) else number for number in (slope, intercept, center, width)
+        )
+        gray = render(values[index], slope_here, intercept_here, center_here, width_here, rendering=rendering)
+        out[index] = apply_supplemental(values[index], gray, palette, dtype=gray.dtype)
+    return out
 
 
 def _blacked(display: np.ndarray, modality: np.ndarray) -> np.ndarray:

@@ -60,33 +60,44 @@ class LookupTable:
         """Input value that the last entry belongs to."""
         return self.first_mapped + len(self.data) - 1
 
-    def apply(self, values: np.ndarray) -> np.ndarray:
+    def apply(self, values: np.ndarray, dtype: np.dtype[np.generic] | None = None) -> np.ndarray:
         """Entries for `values`: below the first value mapped the first, above the last the last entry.
 
         Parameters
         ----------
         values
             Numbers of any shape. What is not an integer is rounded to the nearest one, halves upwards.
+        dtype
+            Type of the result, that of the entries by default. A floating-point one has NaN where `values` have it; one
+            of integers has the first entry there.
 
         Returns
         -------
         numpy.ndarray
-            Shape of `values`, dtype of the entries.
+            Shape of `values`.
         """
-        if is_small_integer(values.dtype):
+        wanted = self.data.dtype if dtype is None else np.dtype(dtype)
+        if is_small_integer(values.dtype) and wanted == self.data.dtype:
             return take(_spread(self, native(values.dtype)), values)
-        out = np.empty(values.shape, self.data.dtype)
+        out = np.empty(values.shape, wanted)
         for index in pieces(values.shape):
-            out[index] = self.data[self.positions(values[index])]
+            piece = values[index]
+            out[index] = self.data[self.positions(piece)]
+            if piece.dtype.kind == "f" and wanted.kind == "f":
+                out[index][np.isnan(piece)] = np.nan
         return out
 
     def positions(self, values: np.ndarray) -> np.ndarray:
         """Number of the entry that each of `values` takes; intp, shape of `values`."""
         if values.dtype.kind == "f":
             lowest, highest = self.first_mapped, self.last_mapped
-            rounded = np.floor(np.asarray(values, np.float64) + 0.5)
-            rounded = np.where(np.isnan(rounded), lowest, rounded)
-            return np.asarray(np.clip(rounded, lowest, highest) - lowest).astype(np.intp)
+            rounded = np.array(values, np.float64)
+            rounded += 0.5
+            np.floor(rounded, out=rounded)
+            rounded[np.isnan(rounded)] = lowest
+            np.clip(rounded, lowest, highest, out=rounded)
+            rounded -= lowest
+            return rounded.astype(np.intp)
         if values.dtype == np.uint64:
             values = np.minimum(values, np.uint64(np.iinfo(np.int64).max))
         within = np.clip(values.astype(np.int64), self.first_mapped, self.last_mapped)

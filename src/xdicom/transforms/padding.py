@@ -35,7 +35,11 @@ def is_padding(values: np.ndarray, padding_value: float, range_limit: float | No
     if range_limit is None or range_limit == padding_value:
         return np.asarray(values == padding_value)
     low, high = sorted((padding_value, range_limit))
-    return np.asarray((values >= low) & (values <= high))
+    out = np.empty(values.shape, bool)
+    for index in pieces(values.shape):
+        piece = values[index]
+        out[index] = (piece >= low) & (piece <= high)
+    return out
 
 
 def mask_padding(values: np.ndarray, padding_value: float, range_limit: float | None = None, *, dtype: np.dtype[np.generic]) -> np.ndarray:

@@ -200,10 +200,10 @@ def apply_supplemental(values: np.ndarray, gray: np.ndarray, palette: Palette, *
     Returns
     -------
     numpy.ndarray
-        Shape of `values` and a last axis of 3.
+        Shape of `values` and a last axis of 3; missing values are gray as `gray` has them.
     """
     color = apply_palette(values, palette, dtype=dtype)[..., :3]
-    is_gray = values < palette.red.first_mapped
+    is_gray = ~(values >= palette.red.first_mapped)  # so that what is missing is gray
     color[is_gray] = gray[is_gray][:, np.newaxis]
     return np.ascontiguousarray(color)
 

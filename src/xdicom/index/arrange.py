@@ -9,8 +9,9 @@ import numpy as np
 from xdicom.index.axes import Division, divide
 from xdicom.index.clocks import diffusion_of
 from xdicom.index.copies import missing_parts, without_copies
-from xdicom.index.kinds import dose_positions, frame_axes, is_segmentation, nuclear_axes, nuclear_positions, segment_axes
+from xdicom.index.kinds import dose_positions, frame_axes, is_segmentation, segment_axes
 from xdicom.index.names import stack_name
+from xdicom.index.nuclear import nuclear_axes, nuclear_labels, nuclear_positions
 from xdicom.index.records import Records
 from xdicom.index.spacing import Stack, stack_planes
 from xdicom.index.split import plane_name, split
@@ -73,6 +74,7 @@ def _grids(records: Records, number: int) -> list[FrameGrid]:
     numbered = nuclear_axes(records)
     grid = _place(records, [*numbered, (z, stack.place)]) if numbered else None
     if grid is not None:
+        records.own |= nuclear_labels(records)
         return [_grid(records, name, grid, attrs, stack)]
     division = divide(records, stack.place)
     if division.is_complete:
@@ -137,6 +139,7 @@ def _without_geometry(records: Records, name: str) -> FrameGrid:
         return _grid(records, name, ([], np.zeros((), np.int64)), {}, None)
     order = natural_order(records)
     ordered = records.take(order)
+    ordered.own |= nuclear_labels(ordered)
     axes, attrs = frame_axes(ordered)
     grid = _place(ordered, axes) if axes else None
     if grid is None:

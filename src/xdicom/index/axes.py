@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xdicom.index.candidates import TIME_TOLERANCE_S, Candidate, by_first_occurrence, candidates_of, diffusion_labels, number_labels
-from xdicom.index.clocks import Clock, acquisition_clock, content_clock, diffusion_of
+from xdicom.index.clocks import SECONDS_PER_DAY, Clock, acquisition_clock, content_clock, diffusion_of
 from xdicom.index.records import Records
 from xdicom.model.grid import Axis, Diffusion
 
@@ -141,8 +141,8 @@ def _meaning(
             if values is not None and (np.diff(values) > 0).all():
                 name = "time from the earliest plane of the first step to that of each step" if is_start else "time since the first step"
                 attrs: dict[str, object] = {"units": "s", "source": clock.source, "long_name": name}
-                if clock.is_absolute:
-                    attrs["start"] = str(np.datetime64(round(values[0] * 1e6), "us"))
+                if clock.is_of_day:
+                    attrs["start_time_of_day_s"] = round(float(values[0]) % SECONDS_PER_DAY, 6)
                 return Axis("time", np.round(values - values[0], 6), attrs), labels
         if (
             is_rank

@@ -83,6 +83,7 @@ def _grids(records: Records, number: int) -> list[FrameGrid]:
             return [_grid(records, name, grid, attrs, stack)]
         division = Division(is_complete=False, attrs={"incomplete": "cells of the grid hold several planes"})
     attrs |= division.attrs
+    records.own |= {name: number_column(steps[:, None]) for name, steps in division.steps.items()}
     return [_grid(records, name, _flat(records), attrs | {"incomplete_z": True}, stack)]
 
 

@@ -76,6 +76,7 @@ _TABLE = """
 0028: 3000 SQ ModalityLUTSequence, 3002 US|SS LUTDescriptor, 3003 LO LUTExplanation, 3004 LO ModalityLUTType, 3006 US|OW LUTData
 0028: 3010 SQ VOILUTSequence, 3110 SQ SoftcopyVOILUTSequence, 9110 SQ PixelMeasuresSequence, 9132 SQ FrameVOILUTSequence
 0028: 9145 SQ PixelValueTransformationSequence, 9422 SQ PixelIntensityRelationshipLUTSequence
+0028: 9443 SQ FramePixelDataPropertiesSequence
 0040: 072A DS XOffsetInSlideCoordinateSystem, 073A DS YOffsetInSlideCoordinateSystem, 074A DS ZOffsetInSlideCoordinateSystem
 0040: 08EA SQ MeasurementUnitsCodeSequence, 9096 SQ RealWorldValueMappingSequence, 9210 SH LUTLabel
 0040: 9211 US|SS RealWorldValueLastValueMapped, 9212 FD RealWorldValueLUTData, 9213 FD DoubleFloatRealWorldValueLastValueMapped

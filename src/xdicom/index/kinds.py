@@ -8,9 +8,12 @@ from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
 from xdicom.index.nuclear import vector_axes
 from xdicom.index.records import Records
+from xdicom.index.spacing import Stack, stack_planes
 from xdicom.index.tiles import number_column
 from xdicom.model.grid import Axis
 from xdicom.model.plane import slice_normals
+
+VOLUME_Z = {"units": "mm", "long_name": "position along the normal, in the coordinates of the volume"}
 
 RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
@@ -68,6 +71,14 @@ def dose_positions(records: Records, notes: list[str]) -> Records:
     return records
 
 
+def volume_planes(records: Records) -> Stack | None:
+    """Places of planes of a volume with coordinates of its own, as ultrasound has (PS3.3 C.8.24.3); None for other objects."""
+    if not records.has("image_position_volume") or records.has("image_position_patient"):
+        return None
+    position, orientation = records.vectors("image_position_volume", 3), records.vectors("image_orientation_volume", 6)
+    return stack_planes(position, orientation, records.vectors("pixel_spacing", 2))
+
+
 def frame_axes(records: Records) -> tuple[list[tuple[Axis, np.ndarray]], dict[str, object]]:
     """Axes of frames without a geometry: vectors of nuclear medicine, or the times of a cine run; none where nothing numbers them."""
     vectors = vector_axes(records)
@@ -95,4 +106,11 @@ def _frame_times(records: Records) -> tuple[np.ndarray | None, dict[str, object]
     step = records.numbers("frame_time")
     if np.isfinite(step).all() and (step > 0).all():
         return frame * step / 1000, {"units": "s", "source": "FrameTime", "long_name": "time since the first frame"}
+    for name, source in (
+        ("temporal_position_time_offset", "TemporalPositionTimeOffset"),
+        ("frame_acquisition_date_time", "FrameAcquisitionDateTime"),
+    ):
+        seconds = records.numbers(name)
+        if len(seconds) > 1 and (np.diff(seconds) > 0).all():
+            return np.round(seconds - seconds[0], 6), {"units": "s", "source": source, "long_name": "time since the first frame"}
     return None, {}

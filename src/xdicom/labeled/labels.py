@@ -24,6 +24,7 @@ class Label:
 
 LABELS: tuple[Label, ...] = (
     Label("image_position_patient", "image_position_patient", "mm", ("_x", "_y", "_z")),
+    Label("image_position_volume", "image_position_volume", "mm", ("_x", "_y", "_z")),
     Label("instance_number", "instance_number"),
     Label("sop_instance_uid", "sop_instance_uid"),
     Label("slice_location", "slice_location", "mm"),

@@ -96,7 +96,8 @@ def test_a_study_becomes_a_tree(study: Path) -> None:
     tree = xdicom.open_study(study)
 
     assert isinstance(tree, xr.DataTree)
-    assert list(tree.children) == ["4_ct_thorax_soft", "1_mr_localizer", "1_us"]
+    assert set(tree.children) == {"1_mr_localizer", "1_us", "4_ct_thorax_soft"}
+    assert list(tree.children)[-1] == "4_ct_thorax_soft"
     assert tree["4_ct_thorax_soft/stored_values"].dims == ("z", "y", "x")
     assert set(tree["1_mr_localizer"].children) == {"axial", "coronal"}
 
@@ -292,3 +293,21 @@ def test_files_may_move_names_and_folders(ct: Path, tmp_path: Path) -> None:
     after = xdicom.open_series(moved)
 
     xr.testing.assert_identical(after.compute(), before.compute())
+
+
+def test_nodes_of_a_study_have_the_same_names_whatever_files_are_called(tmp_path: Path) -> None:
+    for name, order in (("a", (0, 1, 2)), ("b", (2, 0, 1))):
+        for place, number in enumerate(order):
+            make_ct(tmp_path / name / str(place), [float(number)], series_uid=uid("series", number), SeriesNumber=3)
+
+    nodes = [
+        {
+            path: node["stored_values"]["z"].item()
+            for path, node in xdicom.open_study(tmp_path / name).subtree_with_keys
+            if node.children == {}
+        }
+        for name in "ab"
+    ]
+
+    assert nodes[0] == nodes[1]
+    assert len(nodes[0]) == 3

@@ -345,7 +345,8 @@ def plan_study(catalog: Catalog) -> StudyPlan:
     _require_frames(catalog)
     nodes: list[tuple[str, dict[str, object], FrameGrid | None]] = []
     taken: dict[str, object] = {}
-    for series in catalog.series:
+    # By number and UID, so that names that are taken go to the same series wherever files lie.
+    for series in sorted(catalog.series, key=lambda series: (series.number is None, series.number or 0, series.series_uid)):
         arrangement = arrange(catalog.pick(series.series_uid))
         name = unique_name(series_name(series), taken)
         taken[name] = series

@@ -20,13 +20,15 @@ COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
 
 FRAME_TIME, FRAME_TIME_VECTOR, GRID_FRAME_OFFSETS = 0x00181063, 0x00181065, 0x3004000C
 ENERGY_WINDOW, DETECTOR, PHASE, ROTATION = 0x00540010, 0x00540020, 0x00540030, 0x00540050
-TIME_SLOT, SLICE, ANGULAR_VIEW = 0x00540070, 0x00540080, 0x00540090
+RR_INTERVAL, TIME_SLOT, SLICE, ANGULAR_VIEW, TIME_SLICE = 0x00540060, 0x00540070, 0x00540080, 0x00540090, 0x00540100
 VECTORS = {
     ENERGY_WINDOW: "EnergyWindowVector",
     DETECTOR: "DetectorVector",
     PHASE: "PhaseVector",
     ROTATION: "RotationVector",
+    RR_INTERVAL: "RRIntervalVector",
     TIME_SLOT: "TimeSlotVector",
+    TIME_SLICE: "TimeSliceVector",
     ANGULAR_VIEW: "AngularViewVector",
     SLICE: "SliceVector",
 }
@@ -35,6 +37,7 @@ COUNTS = {
     "DetectorVector": "NumberOfDetectors",
     "PhaseVector": "NumberOfPhases",
     "RotationVector": "NumberOfRotations",
+    "RRIntervalVector": "NumberOfRRIntervals",
     "TimeSlotVector": "NumberOfTimeSlots",
     "SliceVector": "NumberOfSlices",
 }

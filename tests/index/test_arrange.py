@@ -192,16 +192,8 @@ def summary(arrangement: Arrangement) -> list[tuple[Any, ...]]:
         numbers = grid.frames.frame_number
         rows = [(uids[row], int(numbers[row])) if row >= 0 else None for row in grid.rows.reshape(-1).tolist()]
         axes = [(axis.name, None if axis.values is None else axis.values.tolist()) for axis in grid.axes]
-        told.append(
-            (
-                axes,
-                grid.shape,
-                rows,
-                None if grid.affine is None else grid.affine.tolist(),
-                {k: v for k, v in grid.attrs.items() if k != "split_by"},
-            )
-        )
-    return sorted(told, key=str)
+        told.append((grid.name, axes, grid.shape, rows, None if grid.affine is None else grid.affine.tolist(), grid.attrs))
+    return told
 
 
 def heap(folder: Path) -> list[Path]:
@@ -219,20 +211,35 @@ def heap(folder: Path) -> list[Path]:
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.randoms(use_true_random=False), st.integers(1, 4))
-def test_names_order_and_folders_of_files_change_nothing(tmp_path: Path, random: Any, folders: int) -> None:
+@given(st.randoms(use_true_random=False), st.integers(1, 4), st.integers(0, 5))
+def test_names_order_folders_and_copies_of_files_change_nothing_but_notes(tmp_path: Path, random: Any, folders: int, copies: int) -> None:
     original, moved = tmp_path / "original", tmp_path / "moved"
     shutil.rmtree(original, ignore_errors=True)
     shutil.rmtree(moved, ignore_errors=True)
     paths = heap(original)
-    names = [f"{number:02d}.ima" for number in range(len(paths))]
+    again = random.sample(paths, copies)
+    names = [f"{number:02d}.ima" for number in range(len(paths) + copies)]
     random.shuffle(names)
-    for path, name in zip(paths, names, strict=True):
+    for path, name in zip([*paths, *again], names, strict=True):
         target = moved / f"folder{random.randrange(folders)}" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
 
-    assert summary(arranged(moved)) == summary(arranged(original))
+    arrangement = arranged(moved)
+
+    assert summary(arrangement) == summary(arranged(original))
+    assert sum("is a copy of" in note for note in arrangement.notes) == copies
+
+
+def test_jitter_of_orientations_is_resolved_alike_whatever_the_names_of_files(tmp_path: Path) -> None:
+    cosines = [[1.0, 1e-8 * i, 0.0, -1e-8 * i, 1.0, 0.0] for i in range(4)]
+    varying = {"ImageOrientationPatient": cosines, "ImagePositionPatient": [[-300.0, 500.0, 2.0 * i] for i in range(4)]}
+    paths = make_planes(tmp_path / "a", [0.0] * 4, varying)
+    for i, path in enumerate(paths):
+        (tmp_path / "b").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "b" / f"{9 - i}.dcm")
+
+    assert summary(arranged(tmp_path / "b")) == summary(arranged(tmp_path / "a"))
 
 
 def test_the_order_of_the_frames_in_a_catalog_does_not_matter(tmp_path: Path) -> None:

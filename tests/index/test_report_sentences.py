@@ -41,6 +41,20 @@ def test_uneven_spacing_is_told(tmp_path: Path) -> None:
     assert "slices are unevenly spaced: 0.9 to 3.6 mm" in describe_array(only_grid(tmp_path))
 
 
+@pytest.mark.parametrize(("stated", "is_told"), [(2.0, True), (2.5, False), (-2.51, False), (None, False)])
+def test_a_spacing_that_the_header_states_and_positions_do_not_have_is_told(tmp_path: Path, stated: float, is_told: bool) -> None:
+    make_ct(tmp_path, positions_mm=[0.0, 2.5, 5.0], SpacingBetweenSlices=stated)
+
+    assert ("Spacing Between Slices says 2 mm; positions hold" in describe_array(only_grid(tmp_path))) == is_told
+
+
+def test_a_spacing_along_the_table_of_a_tilted_gantry_is_no_lie(tmp_path: Path) -> None:
+    positions = [(0.0, 0.75 * i, 2.4 * i) for i in range(4)]
+    make_slices(tmp_path, positions, PixelSpacing=[1, 1], ImageOrientationPatient=list(AXIAL), Modality="CT", SpacingBetweenSlices=2.5144)
+
+    assert not any("says" in sentence for sentence in describe_array(only_grid(tmp_path)))
+
+
 def test_gantry_tilt_is_told(tmp_path: Path) -> None:
     positions = [(0.0, 0.4 * i, 2.0 * i) for i in range(4)]
     make_slices(tmp_path, positions, PixelSpacing=[1, 1], ImageOrientationPatient=list(AXIAL), Modality="CT")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from builders import AXIAL, CORONAL, OBLIQUE, SAGITTAL, make_ct, phantom, uid
+from builders import AXIAL, CORONAL, OBLIQUE, SAGITTAL, image_position, make_ct, phantom, uid
 from index.arranged import arranged, catalog_of, form, grids_of, make_planes, records_of
 from xdicom.index.arrange import arrange
 from xdicom.index.names import stack_name
@@ -45,6 +45,8 @@ SPLITS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "processing": ({}, {"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "NORM"]}, "image kind"),
     "localizer": ({}, {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "image kind"),
     "complex part": ({"ComplexImageComponent": "REAL"}, {"ComplexImageComponent": "IMAGINARY"}, "image kind"),
+    "rescale type": ({"RescaleType": "normalized"}, {"RescaleType": "mrad"}, "units"),
+    "units of PET": ({"Units": "BQML"}, {"Units": "GML"}, "units"),
     "stack": ({"StackID": "1"}, {"StackID": "2"}, "stack"),
 }
 
@@ -66,6 +68,7 @@ STAY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "echo number": ({"EchoNumbers": 1}, {"EchoNumbers": 2}),
     "rescale slope": ({"RescaleSlope": 1.0, "RescaleIntercept": 0.0}, {"RescaleSlope": 2.0, "RescaleIntercept": 0.0}),
     "window": ({"WindowCenter": 1.0}, {"WindowCenter": 2.0}),
+    "units that some do not state": ({"RescaleType": "HU"}, {}),
     "sequence name": ({"SequenceName": "ep_b0"}, {"SequenceName": "ep_b1000#1"}),
     "jitter of the orientation": ({}, {"ImageOrientationPatient": (1.0, 3.3e-8, 0, 0, 1.0, 0)}),
     "jitter of the spacing": ({}, {"PixelSpacing": [0.70000001, 0.5]}),
@@ -124,7 +127,7 @@ def test_magnitude_and_phase_are_named_by_what_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("code", "name"), [(0, "magnitude"), (1, "phase"), (2, "real"), (3, "imaginary")])
 def test_the_complex_part_may_be_told_by_a_vendors_element(tmp_path: Path, code: int, name: str) -> None:
-    from builders import image_position, make_file
+    from builders import make_file
 
     for number, part in enumerate((code, (code + 1) % 4)):
         for i in range(2):
@@ -161,6 +164,57 @@ def test_a_stack_of_one_plane_is_a_stack(tmp_path: Path) -> None:
     )
 
     assert [form(grid) for grid in grids_of(tmp_path)] == [{"z": 6}, {"z": 1}]
+
+
+STATIONS = [(0.0, 0.0), (0.0, 300.0), (0.0, 600.0)]
+
+
+def at_stations(origins: list[tuple[float, float]], positions: list[float]) -> dict[str, list[Any]]:
+    return {"ImagePositionPatient": [image_position(z, CORONAL, origin_mm=origin) for origin in origins for z in positions]}
+
+
+def test_stations_of_a_whole_body_scan_are_arrays_of_their_own(tmp_path: Path) -> None:
+    z = [0.0, 2.0, 4.0, 6.0]
+    make_planes(tmp_path, z * 3, at_stations(STATIONS, z), ImageOrientationPatient=CORONAL)
+
+    grids = grids_of(tmp_path)
+
+    assert [form(grid) for grid in grids] == [{"z": 4}] * 3
+    assert all("station: first voxel near" in str(grid.attrs["split_by"]) for grid in grids)
+    assert all(grid.affine is not None for grid in grids)
+
+
+def test_a_station_may_lack_slices_that_others_have(tmp_path: Path) -> None:
+    varying = at_stations(STATIONS[:2], [0.0, 2.0, 4.0])
+    varying["ImagePositionPatient"].pop(0)
+    make_planes(tmp_path, [0.0] * 5, varying, ImageOrientationPatient=CORONAL)
+
+    assert sorted(len(grid.frames) for grid in grids_of(tmp_path)) == [2, 3]
+
+
+def test_planes_that_moved_within_the_plane_are_no_stations(tmp_path: Path) -> None:
+    moved = [(0.5 * i, 0.0) for i in range(40)]
+    make_planes(tmp_path, [0.0] * 80, at_stations(moved, [0.0, 2.0]), ImageOrientationPatient=CORONAL)
+
+    (grid,) = grids_of(tmp_path)
+
+    assert form(grid) == {"frame": 80}
+    assert "image_position_patient" in grid.frames.columns or grid.column("image_position_patient") is not None
+
+
+def test_planes_without_a_position_are_an_array_of_their_own(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0.0, 2.0, 4.0], {"ImagePositionPatient": [image_position(0), None, image_position(4)]})
+
+    grids = grids_of(tmp_path)
+
+    assert [form(grid) for grid in grids] == [{"z": 2}, {}]
+    assert [grid.attrs["split_by"][-1].partition(":")[2][:6] for grid in grids] == [" first", " none"]  # type: ignore[index]
+
+
+def test_the_reason_of_merged_studies_tells_them_apart(tmp_path: Path) -> None:
+    grids = grids_of(two_halves(tmp_path, {}, {"StudyInstanceUID": uid("another")}))
+
+    assert len({str(grid.attrs["split_by"]) for grid in grids}) == 2
 
 
 def test_five_copies_with_five_series_numbers_are_five_arrays_and_no_axis(tmp_path: Path) -> None:
@@ -231,7 +285,7 @@ def test_a_stack_without_reasons_is_named_by_its_number(tmp_path: Path) -> None:
 def test_the_order_of_the_keys_is_documented() -> None:
     assert [key.name for key in KEYS] == [
         "SOP class", "segments", "series number", "study", "pixel encoding", "frame of reference", "orientation", "pixel spacing",
-        "image kind", "quantity", "stack",
+        "image kind", "units", "quantity", "stack", "station",
     ]  # fmt: skip
     assert all(key.name.lower() in (split.__doc__ or "").lower() for key in KEYS)
 

@@ -107,6 +107,46 @@ def test_times_of_the_slices_are_coordinates_of_the_planes(tmp_path: Path) -> No
     assert cells(grid, "slice_time").tolist() == [0, 1450, 482.5, 1932.5]
 
 
+def csa_of(values_: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    return {"x00290010": ("LO", "SIEMENS CSA HEADER"), "x00291010": ("OB", csa(values_))}
+
+
+def test_weights_and_times_may_stand_in_the_csa_header_alone(tmp_path: Path) -> None:
+    weights: list[tuple[str, tuple[str, ...]]] = [("0", ()), ("1000", ("1", "0", "0")), ("1000", ("0", "0.6", "0.8"))]
+    for number, (b, direction) in enumerate(weights):
+        values_ = {"B_value": (b,), "DiffusionGradientDirection": direction, "MosaicRefAcqTimes": ("0", "1450", "482.5", "1932.5")}
+        mosaic(tmp_path / f"{number}.dcm", 4, number=number, **csa_of(values_))
+
+    grid = only_grid(tmp_path)
+
+    assert form(grid) == {"diffusion": 3, "z": 4}
+    assert grid.diffusion is not None
+    assert grid.diffusion.b_value.reshape(3, 4)[:, 0].tolist() == [0, 1000, 1000]
+    np.testing.assert_allclose(grid.diffusion.direction.reshape(3, 4, 3)[1:, 0], [[1, 0, 0], [0, 0.6, 0.8]])
+    assert cells(grid, "slice_time")[0].tolist() == [0, 1450, 482.5, 1932.5]
+
+
+def test_an_element_stands_above_the_csa_header(tmp_path: Path) -> None:
+    values_ = {"B_value": ("750",), "DiffusionGradientDirection": ("1", "0", "0")}
+    for number, b in enumerate(("0", "500")):
+        mosaic(tmp_path / f"{number}.dcm", 4, number=number, x0019100C=("IS", b), **csa_of(values_))
+
+    grid = only_grid(tmp_path)
+
+    assert grid.diffusion is not None
+    assert grid.diffusion.b_value.reshape(2, 4)[:, 0].tolist() == [0, 500]
+    assert np.isnan(grid.diffusion.direction).all()
+
+
+def test_an_empty_weight_of_the_csa_header_is_none(tmp_path: Path) -> None:
+    for number in range(2):
+        mosaic(tmp_path / f"{number}.dcm", 4, number=number, **csa_of({"B_value": ()}))
+
+    grid = only_grid(tmp_path)
+
+    assert (form(grid), grid.diffusion) == ({"time": 2, "z": 4}, None)
+
+
 WHOLE: dict[str, tuple[dict[str, Any], str]] = {
     "no number of images": ({"x0019100A": None}, "no element states their number"),
     "tiles that do not fit": ({"x0019100A": ("US", 17)}, "not a whole number of 5 x 5 tiles"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import make_cine, make_ct, make_enhanced_mr, make_pet, make_seg, uid
+from builders import make_cine, make_ct, make_enhanced_mr, make_file, make_pet, make_seg, phantom, uid
 from index.arranged import make_planes, repeated
 from index.test_axes import each, times, weighted
 from index.test_tiles import mosaic
@@ -185,6 +185,52 @@ def test_a_time_that_is_none_is_nan(tmp_path: Path) -> None:
     assert np.isnan(values).tolist() == [False, True, False]
 
 
+def test_a_value_of_a_vendors_element_says_where_it_is_from(tmp_path: Path) -> None:
+    elements = [
+        {
+            "SeriesInstanceUID": uid("one"), "SOPInstanceUID": uid(i), "Modality": "MR", 0x20050010: ("LO", "Philips MR Imaging DD 001"),
+            0x2005100E: ("FL", 1.0 + i), "ImagePositionPatient": [0.0, 0.0, 2.0 * i], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+            "PixelSpacing": [1, 1],
+        }
+        for i in range(3)
+    ]  # fmt: skip
+    for i, given_ in enumerate(elements):
+        make_file(tmp_path / f"{i}.dcm", given_, phantom(i))
+
+    scale = opened(tmp_path)["philips_scale_slope"]
+
+    assert scale.values.tolist() == [1, 2, 3]
+    assert scale.attrs["source"] == "(2005,xx0E) Philips MR Imaging DD 001"
+
+
+CARRIED = {
+    "TablePosition": ([1.0, 2.0, 3.0], "table_position", "mm"),
+    "CTDIvol": ([5.0, 6.0, 7.0], "ctdi_vol", "mGy"),
+    "ExposureTime": ([100, 200, 300], "exposure_time", "ms"),
+    "Exposure": ([10, 20, 30], "exposure", "mAs"),
+    "KVP": ([80.0, 100.0, 120.0], "kvp", "kV"),
+    "FlipAngle": ([5.0, 10.0, 15.0], "flip_angle", "deg"),
+    "RepetitionTime": ([500.0, 600.0, 700.0], "repetition_time", "ms"),
+    "InversionTime": ([500.0, 600.0, 700.0], "inversion_time", "ms"),
+    "SliceThickness": ([1.0, 1.5, 2.0], "slice_thickness", "mm"),
+    "ActualFrameDuration": ([1000, 2000, 3000], "actual_frame_duration", "ms"),
+    "LowRRValue": ([600, 700, 800], "low_rr_value", "ms"),
+    "NumberOfAverages": ([1.0, 2.0, 3.0], "number_of_averages", ""),
+}
+
+
+@pytest.mark.parametrize(("keyword", "row"), CARRIED.items(), ids=CARRIED)
+def test_each_value_that_varies_is_carried_with_its_units(tmp_path: Path, keyword: str, row: tuple[list[float], str, str]) -> None:
+    given_, name, units = row
+    make_planes(tmp_path, Z, {keyword: given_})
+
+    coordinate = opened(tmp_path)[name]
+
+    assert coordinate.dims == ("z",)
+    assert coordinate.values.tolist() == given_
+    assert coordinate.attrs.get("units", "") == units
+
+
 def test_texts_that_vary_are_strings(tmp_path: Path) -> None:
     make_planes(tmp_path, Z, {"ReceiveCoilName": ["C1", "C2", None]})
 
@@ -249,6 +295,27 @@ def test_frames_of_a_flat_axis_keep_their_positions(tmp_path: Path) -> None:
     assert labels(array, "z") == [0, 10, 30, 0, 30, 0, 30]
     assert labels(array, "echo_time") == [20, 20, 20, 40, 40, 60, 60]
     assert array.attrs["missing_cells"] == [[1, 1], [2, 1]]
+
+
+def test_frames_of_an_incomplete_grid_are_put_in_it_by_their_coordinates(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0, 10, 30, 0, 30, 0, 30], {"EchoTime": [20, 20, 20, 40, 40, 60, 60]})
+    flat = opened(tmp_path)
+
+    grid = flat.set_index(frame=["echo_time", "z"]).unstack("frame", fill_value=0)
+
+    assert grid.chunks is not None
+    assert (grid.sizes["echo_time"], grid.sizes["z"]) == (3, 3)
+    assert grid.sel(echo_time=60, z=30).values.tolist() == flat.values[6].tolist()
+    assert not grid.sel(echo_time=60, z=10).values.any()
+
+
+def test_repetitions_that_instance_numbers_count_are_a_coordinate_of_frames_in_a_row(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0, 2, 4, 0, 4, 0, 2, 4], {"InstanceNumber": [1, 2, 3, 4, 6, 7, 8, 9]})
+
+    array = opened(tmp_path)
+
+    assert array.attrs["missing_axis"] == "repetition"
+    assert labels(array, "repetition") == [0, 0, 0, 1, 1, 2, 2, 2]
 
 
 def test_frames_that_are_missing_do_not_hide_what_the_others_say(tmp_path: Path) -> None:

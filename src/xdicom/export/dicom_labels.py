@@ -69,9 +69,7 @@ def _times(array: xr.DataArray, count: int) -> dict[str, np.ndarray]:
     if attrs.get("source") == "FrameReferenceTime":
         found["FrameReferenceTime"] = seconds.astype(float) * 1000
     elif "acquisition_time" not in array.coords:
-        start = str(attrs.get("start", "1970-01-01T00:00:00"))
-        since_midnight = (np.datetime64(start, "us") - np.datetime64(start[:10], "us")) / np.timedelta64(1, "s")
-        found["AcquisitionTime"] = seconds.astype(float) + float(since_midnight)
+        found["AcquisitionTime"] = seconds.astype(float) + float(attrs.get("start_time_of_day_s", 0.0))
     return found
 
 

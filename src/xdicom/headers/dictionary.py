@@ -22,7 +22,8 @@ _TABLE = """
 0018: 1062 IS NominalInterval, 1063 DS FrameTime, 1065 DS FrameTimeVector, 1066 DS FrameDelay
 0018: 1072 TM RadiopharmaceuticalStartTime, 1074 DS RadionuclideTotalDose, 1075 DS RadionuclideHalfLife
 0018: 1078 DT RadiopharmaceuticalStartDateTime, 1081 IS LowRRValue, 1082 IS HighRRValue, 1090 IS CardiacNumberOfImages
-0018: 1114 DS EstimatedRadiographicMagnificationFactor, 1120 DS GantryDetectorTilt, 1150 IS ExposureTime, 1151 IS XRayTubeCurrent
+0018: 1114 DS EstimatedRadiographicMagnificationFactor, 1120 DS GantryDetectorTilt, 1140 CS RotationDirection
+0018: 1144 DS AngularStep, 1150 IS ExposureTime, 1151 IS XRayTubeCurrent
 0018: 1152 IS Exposure, 1164 DS ImagerPixelSpacing, 1210 SH ConvolutionKernel, 1242 IS ActualFrameDuration
 0018: 1250 SH ReceiveCoilName, 1310 US AcquisitionMatrix, 1314 DS FlipAngle, 2010 DS NominalScannedPixelSpacing
 0018: 5100 CS PatientPosition, 6011 SQ SequenceOfUltrasoundRegions, 6012 US RegionSpatialFormat, 6014 US RegionDataType
@@ -75,6 +76,7 @@ _TABLE = """
 0028: 3000 SQ ModalityLUTSequence, 3002 US|SS LUTDescriptor, 3003 LO LUTExplanation, 3004 LO ModalityLUTType, 3006 US|OW LUTData
 0028: 3010 SQ VOILUTSequence, 3110 SQ SoftcopyVOILUTSequence, 9110 SQ PixelMeasuresSequence, 9132 SQ FrameVOILUTSequence
 0028: 9145 SQ PixelValueTransformationSequence, 9422 SQ PixelIntensityRelationshipLUTSequence
+0028: 9443 SQ FramePixelDataPropertiesSequence
 0040: 072A DS XOffsetInSlideCoordinateSystem, 073A DS YOffsetInSlideCoordinateSystem, 074A DS ZOffsetInSlideCoordinateSystem
 0040: 08EA SQ MeasurementUnitsCodeSequence, 9096 SQ RealWorldValueMappingSequence, 9210 SH LUTLabel
 0040: 9211 US|SS RealWorldValueLastValueMapped, 9212 FD RealWorldValueLUTData, 9213 FD DoubleFloatRealWorldValueLastValueMapped
@@ -87,9 +89,12 @@ _TABLE = """
 0048: 021E SL ColumnPositionInTotalImagePixelMatrix, 021F SL RowPositionInTotalImagePixelMatrix, 0302 UL NumberOfOpticalPaths
 0048: 0303 UL TotalPixelMatrixFocalPlanes
 0054: 0010 US EnergyWindowVector, 0011 US NumberOfEnergyWindows, 0012 SQ EnergyWindowInformationSequence
+0054: 0013 SQ EnergyWindowRangeSequence, 0014 DS EnergyWindowLowerLimit, 0015 DS EnergyWindowUpperLimit
 0054: 0016 SQ RadiopharmaceuticalInformationSequence, 0018 SH EnergyWindowName, 0020 US DetectorVector, 0021 US NumberOfDetectors
 0054: 0022 SQ DetectorInformationSequence, 0030 US PhaseVector, 0031 US NumberOfPhases, 0032 SQ PhaseInformationSequence
-0054: 0033 US NumberOfFramesInPhase, 0050 US RotationVector, 0051 US NumberOfRotations, 0060 US RRIntervalVector
+0054: 0033 US NumberOfFramesInPhase, 0036 IS PhaseDelay, 0038 IS PauseBetweenFrames, 0052 SQ RotationInformationSequence
+0054: 0200 DS StartAngle
+0054: 0050 US RotationVector, 0051 US NumberOfRotations, 0060 US RRIntervalVector
 0054: 0061 US NumberOfRRIntervals, 0070 US TimeSlotVector, 0071 US NumberOfTimeSlots, 0080 US SliceVector, 0081 US NumberOfSlices
 0054: 0090 US AngularViewVector, 0100 US TimeSliceVector, 0101 US NumberOfTimeSlices, 1000 CS SeriesType, 1001 CS Units
 0054: 1002 CS CountsSource, 1006 CS SUVType, 1102 CS DecayCorrection, 1300 DS FrameReferenceTime, 1321 DS DecayFactor

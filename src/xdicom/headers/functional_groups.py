@@ -29,7 +29,8 @@ _ENTERED = frozenset(
         "CTReconstructionSequence", "CTPositionSequence", "TemporalPositionSequence", "MRVelocityEncodingSequence",
         "MRReceiveCoilSequence", "PlanePositionVolumeSequence", "PlaneOrientationVolumeSequence",
         "UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence",
-        "ConversionSourceAttributesSequence", "DerivationImageSequence", "SourceImageSequence",
+        "ConversionSourceAttributesSequence", "DerivationImageSequence", "SourceImageSequence", "XRay3DFrameTypeSequence",
+        "FramePixelDataPropertiesSequence",
     )
 )  # fmt: skip
 """Sequences whose first item holds values of the frame itself."""

@@ -297,14 +297,24 @@ def overlay_name(tag: int) -> str:
 
 
 def _add_csa(values: dict[str, RawKey], headers: dict[int, tuple[str, bytes]]) -> None:
-    """What a Siemens mosaic says in its CSA image header: where the slices go, and their number where no element has it."""
+    """What a Siemens mosaic says in its CSA image header: where the slices go, and what no element of its own says."""
     for _, data in headers.values():
         csa = parse_csa(data)
         count, normal = csa.get("NumberOfImagesInMosaic", ()), csa.get("SliceNormalVector", ())
         if count:
             values.setdefault("siemens_mosaic_images", RawKey("IS", count[0].encode("latin_1"), False, False))
         if len(normal) == 3:
-            values["siemens_slice_normal"] = RawKey("DS", "\\".join(normal).encode("latin_1"), False, False)
+            values["siemens_slice_normal"] = _decimals(normal)
+        if "siemens_diffusion_b_value" not in values and len(b_value := csa.get("B_value", ())) == 1:
+            values["siemens_diffusion_b_value"] = _decimals(b_value)
+            if len(direction := csa.get("DiffusionGradientDirection", ())) == 3:
+                values.setdefault("siemens_diffusion_gradient_direction", _decimals(direction))
+        if times := csa.get("MosaicRefAcqTimes", ()):
+            values.setdefault("siemens_mosaic_slice_times", _decimals(times))
+
+
+def _decimals(texts: tuple[str, ...]) -> RawKey:
+    return RawKey("DS", "\\".join(texts).encode("latin_1"), False, False)
 
 
 def private_creator_by_place(group: int, block: int, low: int, manufacturer: str) -> str | None:

@@ -9,8 +9,9 @@ import numpy as np
 from xdicom.index.axes import Division, divide
 from xdicom.index.clocks import diffusion_of
 from xdicom.index.copies import missing_parts, without_copies
-from xdicom.index.kinds import dose_positions, frame_axes, is_segmentation, nuclear_axes, nuclear_positions, segment_axes
+from xdicom.index.kinds import VOLUME_Z, dose_positions, frame_axes, is_segmentation, segment_axes, volume_planes
 from xdicom.index.names import stack_name
+from xdicom.index.nuclear import nuclear_axes, nuclear_labels, nuclear_positions
 from xdicom.index.records import Records
 from xdicom.index.spacing import Stack, stack_planes
 from xdicom.index.split import plane_name, split
@@ -40,7 +41,7 @@ def arrange(frames: FrameTable) -> Arrangement:
     arrangement = Arrangement()
     rows, notes = without_copies(frames)
     arrangement.notes.extend([*notes, *missing_parts(frames)])
-    records = Records(frames, rows)
+    records = Records(frames, rows[_order_of_headers(frames, rows)])
     records = nuclear_positions(dose_positions(records, arrangement.notes))
     parts, notes = cut_tiles(records)
     arrangement.notes.extend(notes)
@@ -53,11 +54,31 @@ def arrange(frames: FrameTable) -> Arrangement:
     return arrangement
 
 
+def _order_of_headers(frames: FrameTable, rows: np.ndarray) -> np.ndarray:
+    """Order of the frames `rows` that their headers alone give, wherever files lie: the first of a group is always the same."""
+    keys = [frames.frame_number[rows]]
+    uids = frames.column("sop_instance_uid")
+    if uids is not None and uids.kind == "text" and len(uids.values) > 1:
+        rank = np.argsort(np.argsort(np.array([str(uid).encode() for uid in uids.values])))
+        keys.append(np.append(rank, -1)[uids.codes[rows]])
+    for name in ("instance_number", "series_number"):
+        column = frames.column(name)
+        if column is not None and not column.is_constant:
+            keys.append(np.nan_to_num(column.first_numbers()[rows], nan=np.inf))
+    return np.lexsort(keys)
+
+
 def _grids(records: Records, number: int) -> list[FrameGrid]:
     stack = stack_planes(
         records.vectors("image_position_patient", 3), records.vectors("image_orientation_patient", 6), records.vectors("pixel_spacing", 2)
     )
     name = stack_name(records, number)
+    volume = volume_planes(records) if stack is None else None
+    if volume is not None:
+        division = divide(records, volume.place)
+        placed = _place(records, [*division.axes, (Axis("z", volume.distance_mm, VOLUME_Z), volume.place)])
+        if placed is not None:
+            return [_grid(records, name, placed, volume.attrs, None)]
     if stack is None:
         return [_without_geometry(piece, f"{name}_{i}" if i else name) for i, piece in enumerate(_clips(records))]
     attrs: dict[str, object] = {"plane": plane_name(stack.plane.normal), **stack.attrs}
@@ -73,6 +94,7 @@ def _grids(records: Records, number: int) -> list[FrameGrid]:
     numbered = nuclear_axes(records)
     grid = _place(records, [*numbered, (z, stack.place)]) if numbered else None
     if grid is not None:
+        records.own |= nuclear_labels(records)
         return [_grid(records, name, grid, attrs, stack)]
     division = divide(records, stack.place)
     if division.is_complete:
@@ -81,6 +103,7 @@ def _grids(records: Records, number: int) -> list[FrameGrid]:
             return [_grid(records, name, grid, attrs, stack)]
         division = Division(is_complete=False, attrs={"incomplete": "cells of the grid hold several planes"})
     attrs |= division.attrs
+    records.own |= {name: number_column(steps[:, None]) for name, steps in division.steps.items()}
     return [_grid(records, name, _flat(records), attrs | {"incomplete_z": True}, stack)]
 
 
@@ -137,6 +160,7 @@ def _without_geometry(records: Records, name: str) -> FrameGrid:
         return _grid(records, name, ([], np.zeros((), np.int64)), {}, None)
     order = natural_order(records)
     ordered = records.take(order)
+    ordered.own |= nuclear_labels(ordered)
     axes, attrs = frame_axes(ordered)
     grid = _place(ordered, axes) if axes else None
     if grid is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xdicom.index.candidates import TIME_TOLERANCE_S, Candidate, by_first_occurrence, candidates_of, diffusion_labels, number_labels
-from xdicom.index.clocks import Clock, acquisition_clock, content_clock, diffusion_of
+from xdicom.index.clocks import SECONDS_PER_DAY, Clock, acquisition_clock, content_clock, diffusion_of
 from xdicom.index.records import Records
 from xdicom.model.grid import Axis, Diffusion
 
@@ -32,6 +32,8 @@ class Division:
     """Whether every cell holds exactly one plane."""
     attrs: dict[str, object] = field(default_factory=dict)
     """What is missing, where it is not."""
+    steps: dict[str, np.ndarray] = field(default_factory=dict)
+    """Number of each plane on the axis that would divide them, by its name, where no header value is that number."""
 
 
 def divide(records: Records, place: np.ndarray) -> Division:
@@ -53,7 +55,7 @@ def divide(records: Records, place: np.ndarray) -> Division:
             ranked = _by_rank(records, cell, count)
             if ranked is None:
                 division.is_complete = False
-                division.attrs = _what_is_missing(records, place, candidates)
+                division.attrs, division.steps = _what_is_missing(records, place, candidates)
                 return division
             name, labels = ranked
             axis, labels = _meaning(records, place, Candidate(name, labels, None), diffusion, weights, is_rank=True)
@@ -141,8 +143,8 @@ def _meaning(
             if values is not None and (np.diff(values) > 0).all():
                 name = "time from the earliest plane of the first step to that of each step" if is_start else "time since the first step"
                 attrs: dict[str, object] = {"units": "s", "source": clock.source, "long_name": name}
-                if clock.is_absolute:
-                    attrs["start"] = str(np.datetime64(round(values[0] * 1e6), "us"))
+                if clock.is_of_day:
+                    attrs["start_time_of_day_s"] = round(float(values[0]) % SECONDS_PER_DAY, 6)
                 return Axis("time", np.round(values - values[0], 6), attrs), labels
         if (
             is_rank
@@ -205,8 +207,8 @@ def _values_on(values: np.ndarray, labels: np.ndarray, steps: int) -> np.ndarray
     return low if (high - low <= TIME_TOLERANCE_S).all() else None
 
 
-def _what_is_missing(records: Records, place: np.ndarray, candidates: list[Candidate]) -> dict[str, object]:
-    """Why the planes make no grid: the attribute that would, and the cells that it leaves empty."""
+def _what_is_missing(records: Records, place: np.ndarray, candidates: list[Candidate]) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+    """Why the planes make no grid: the attribute that would, the cells that it leaves empty, and steps that no header states."""
     counts = np.bincount(place)
     attrs: dict[str, object] = {
         "incomplete": f"places hold {counts.min()} to {counts.max()} planes that no attribute arranges in a full grid"
@@ -221,10 +223,10 @@ def _what_is_missing(records: Records, place: np.ndarray, candidates: list[Candi
             attrs["missing_cells"] = [[int(cell % steps), int(cell // steps)] for cell in empty[:MOST_MISSING]]
             if candidate.values is not None:
                 attrs["missing_values"] = [np.asarray(candidate.values)[cell % steps].item() for cell in empty[:MOST_MISSING]]
-            return attrs
+            return attrs, {candidate.kind: candidate.labels} if candidate.kind in ("repetition", "diffusion") else {}
     usual = int(np.bincount(counts).argmax())
     attrs["odd_places"] = [[int(each), int(counts[each])] for each in np.flatnonzero(counts != usual)[:MOST_MISSING]]
-    return attrs
+    return attrs, {}
 
 
 def _by_instance_number(records: Records, place: np.ndarray, counts: np.ndarray) -> list[Candidate]:

@@ -25,6 +25,8 @@ class Clock:
     """DICOM keyword of the element that states it, or the vendor's element."""
     is_absolute: bool = False
     """Whether the seconds count from 1970 (else from midnight or from a start of the scanner's)."""
+    is_of_day: bool = False
+    """Whether they tell the time of day, with or without the date."""
 
 
 def acquisition_clock(records: Records) -> Clock:
@@ -32,7 +34,7 @@ def acquisition_clock(records: Records) -> Clock:
     for name, source in (("frame_acquisition_date_time", "FrameAcquisitionDateTime"), ("acquisition_date_time", "AcquisitionDateTime")):
         seconds = records.numbers(name)
         if np.isfinite(seconds).any():
-            return Clock(seconds, source, is_absolute=True)
+            return Clock(seconds, source, is_absolute=True, is_of_day=True)
     return _date_and_time(records, "acquisition_date", "acquisition_time", "AcquisitionTime")
 
 
@@ -44,8 +46,8 @@ def content_clock(records: Records) -> Clock:
 def _date_and_time(records: Records, date: str, time: str, source: str) -> Clock:
     days, seconds = records.numbers(date), records.numbers(time)
     if np.isfinite(seconds).any() and np.isfinite(days[np.isfinite(seconds)]).all():
-        return Clock(days * SECONDS_PER_DAY + seconds, source, is_absolute=True)
-    return Clock(seconds, source)
+        return Clock(days * SECONDS_PER_DAY + seconds, source, is_absolute=True, is_of_day=True)
+    return Clock(seconds, source, is_of_day=True)
 
 
 def diffusion_of(records: Records) -> Diffusion | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from xdicom.index.sizes import readable_size
+from xdicom.index.spacing import REGULAR_SHARE
 from xdicom.model.grid import FrameGrid
 
 MOST_PLACES = 5
@@ -71,8 +72,21 @@ def _places(grid: FrameGrid) -> Iterator[str]:
         yield f"{what}: {attrs['missing_slices']}, at z = {_listed([f'{place:.6g}' for place in missing])} mm"
     elif attrs.get("is_regular") is False:
         yield "slices are unevenly spaced" + _gap_range(grid)
+    yield from _stated_spacing(grid)
     if attrs.get("is_sheared"):
         yield f"sheared by {attrs['shear_degrees']:.3g} degrees (gantry tilt)"
+
+
+def _stated_spacing(grid: FrameGrid) -> Iterator[str]:
+    """That Spacing Between Slices is not the distance of the slices, neither along the normal nor along their line."""
+    found, column = grid.attrs.get("spacing_between_slices"), grid.column("spacing_between_slices")
+    stated = column.first_numbers() if column is not None and column.kind == "number" else np.full(1, np.nan)
+    if not isinstance(found, float) or np.isnan(stated).all():
+        return
+    steps = [found, *([float(np.linalg.norm(grid.affine[:3, 2]))] if grid.affine is not None else [])]
+    value = abs(float(stated[np.isfinite(stated)][0]))
+    if all(abs(value - step) > REGULAR_SHARE * step for step in steps):
+        yield f"Spacing Between Slices says {value:.6g} mm; positions hold"
 
 
 def _gap_range(grid: FrameGrid) -> str:

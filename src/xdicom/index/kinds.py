@@ -1,28 +1,22 @@
-"""Objects whose frames have rules of their own: cine, nuclear medicine, dose grids and segmentations."""
+"""Objects whose frames have rules of their own: cine, dose grids and segmentations."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from xdicom.headers.dictionary import NAMES, TAGS
 from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
-from xdicom.index.candidates import number_labels
+from xdicom.index.nuclear import vector_axes
 from xdicom.index.records import Records
+from xdicom.index.spacing import Stack, stack_planes
 from xdicom.index.tiles import number_column
 from xdicom.model.grid import Axis
 from xdicom.model.plane import slice_normals
 
-RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
-NUCLEAR_MEDICINE = "1.2.840.10008.5.1.4.1.1.20"
-SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
+VOLUME_Z = {"units": "mm", "long_name": "position along the normal, in the coordinates of the volume"}
 
-_VECTORS = {
-    "energy_window_vector": "energy_window", "detector_vector": "detector", "phase_vector": "phase", "rotation_vector": "rotation",
-    "rr_interval_vector": "rr_interval", "time_slot_vector": "time_slot", "slice_vector": "slice", "angular_view_vector": "angular_view",
-    "time_slice_vector": "time_slice",
-}  # fmt: skip
-"""Name of the axis that each vector of nuclear medicine numbers (PS3.3 C.8.4.8)."""
+RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 
 
 def is_segmentation(records: Records) -> bool:
@@ -57,11 +51,12 @@ def dose_positions(records: Records, notes: list[str]) -> Records:
     counts = np.bincount(records.frames.instance[records.row])[records.frames.instance[records.row]]
     for i in np.flatnonzero(is_dose & np.isfinite(position).all(axis=1)):
         vector = vectors[i][np.isfinite(vectors[i])]
-        if frame[i] >= len(vector):
+        if len(vector) != counts[i] and frame[i] == 0:
+            what = "the first ones are used" if len(vector) > counts[i] else "planes have no position"
+            notes.append(f"Grid Frame Offset Vector holds {len(vector)} offsets for {counts[i]} frames; {what}")
+        if len(vector) < counts[i]:
             result[i] = np.nan
             continue
-        if len(vector) != counts[i] and frame[i] == 0:
-            notes.append(f"Grid Frame Offset Vector holds {len(vector)} offsets for {counts[i]} frames; the first ones are used")
         if vector[0] == 0:
             result[i] = position[i] + vector[frame[i]] * normal[i]
         elif np.allclose(orientation[i], [1, 0, 0, 0, 1, 0], atol=1e-6) and abs(vector[0] - position[i, 2]) < 1e-3:
@@ -76,93 +71,23 @@ def dose_positions(records: Records, notes: list[str]) -> Records:
     return records
 
 
-def nuclear_positions(records: Records) -> Records:
-    """Records with the positions of reconstructed slices of nuclear medicine (PS3.3 C.8.4.8, C.8.4.11, C.8.4.15).
-
-    The detector's position and orientation are those of the first slice; the others lie Spacing Between Slices apart along its
-    normal, or against it where that is negative.
-    """
-    if (
-        not (records.texts("sop_class_uid") == NUCLEAR_MEDICINE).all()
-        or not records.has("slice_vector")
-        or records.has("image_position_patient")
-    ):
-        return records
-    first = _detector(records)
-    spacing = records.numbers("spacing_between_slices")
-    vectors = dict(_vectors(records))
-    if first is None or "slice" not in vectors or not (np.isfinite(spacing).all() and (spacing != 0).all()):
-        return records
-    position, orientation = first
-    steps = (vectors["slice"][1] - 1)[:, None] * spacing[:, None] * slice_normals(orientation[None])
-    records.own["image_position_patient"] = number_column(position + steps)
-    records.own["image_orientation_patient"] = number_column(np.tile(orientation, (len(records), 1)))
-    return records
-
-
-def _detector(records: Records) -> tuple[np.ndarray, np.ndarray] | None:
-    """Position and orientation of the only detector, which stands for the reconstruction; None where they are not stated."""
-    column = records.column("detector_information_sequence")
-    value = column.first() if column is not None and column.kind == "raw" and len(column.values) == 1 else None
-    items = value.readable_items() if isinstance(value, RawValue) else []
-    if len(items) != 1:
+def volume_planes(records: Records) -> Stack | None:
+    """Places of planes of a volume with coordinates of its own, as ultrasound has (PS3.3 C.8.24.3); None for other objects."""
+    if not records.has("image_position_volume") or records.has("image_position_patient"):
         return None
-    numbers = [
-        items[0][TAGS[keyword]].numbers() if TAGS[keyword] in items[0] else ()
-        for keyword in ("ImagePositionPatient", "ImageOrientationPatient")
-    ]
-    return (np.array(numbers[0], float), np.array(numbers[1], float)) if [len(each) for each in numbers] == [3, 6] else None
-
-
-def nuclear_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
-    """Axes beside the slices that the vectors of nuclear medicine number; none for other objects."""
-    if not records.has("slice_vector"):
-        return []
-    axes = []
-    for name, (source, numbers) in _vectors(records):
-        values, labels = number_labels(numbers, 1)
-        if name != "slice" and len(values) > 1:
-            axes.append((Axis(name, values.astype(np.int64), {"source": source}), labels))
-    return axes
+    position, orientation = records.vectors("image_position_volume", 3), records.vectors("image_orientation_volume", 6)
+    return stack_planes(position, orientation, records.vectors("pixel_spacing", 2))
 
 
 def frame_axes(records: Records) -> tuple[list[tuple[Axis, np.ndarray]], dict[str, object]]:
     """Axes of frames without a geometry: vectors of nuclear medicine, or the times of a cine run; none where nothing numbers them."""
-    vectors = _vector_axes(records)
+    vectors = vector_axes(records)
     if vectors:
         return vectors, {}
     seconds, attrs = _frame_times(records)
     if seconds is None:
         return [], attrs
     return [(Axis("time", seconds, attrs), np.arange(len(records)))], {}
-
-
-def _vector_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
-    axes = []
-    for name, (source, numbers) in _vectors(records):
-        values, labels = number_labels(numbers, 1)
-        axes.append((Axis(name, values.astype(np.int64), {"source": source}), labels))
-    sizes = [len(axis.values) for axis, _ in axes if axis.values is not None]
-    return axes if axes and int(np.prod(sizes)) == len(records) else []
-
-
-def _vectors(records: Records) -> list[tuple[str, tuple[str, np.ndarray]]]:
-    """Numbers of each record by the vectors that Frame Increment Pointer names; none where one of them is too short."""
-    pointers = records.column("frame_increment_pointer")
-    if pointers is None or len(np.unique(records.frames.instance[records.row])) != 1:
-        return []
-    frame = records.frames.frame_number[records.row] - 1
-    found = []
-    for tag in pointers.numbers()[0]:
-        name = NAMES.get(int(tag), "") if np.isfinite(tag) else ""
-        vector = records.column(name) if name in _VECTORS else None
-        if vector is None:
-            continue
-        numbers = vector.numbers()[0]
-        if len(numbers) <= frame.max() or np.isnan(numbers[frame]).any():
-            return []
-        found.append((_VECTORS[name], (name, numbers[frame])))
-    return found
 
 
 def _frame_times(records: Records) -> tuple[np.ndarray | None, dict[str, object]]:
@@ -181,4 +106,11 @@ def _frame_times(records: Records) -> tuple[np.ndarray | None, dict[str, object]
     step = records.numbers("frame_time")
     if np.isfinite(step).all() and (step > 0).all():
         return frame * step / 1000, {"units": "s", "source": "FrameTime", "long_name": "time since the first frame"}
+    for name, source in (
+        ("temporal_position_time_offset", "TemporalPositionTimeOffset"),
+        ("frame_acquisition_date_time", "FrameAcquisitionDateTime"),
+    ):
+        seconds = records.numbers(name)
+        if len(seconds) > 1 and (np.diff(seconds) > 0).all():
+            return np.round(seconds - seconds[0], 6), {"units": "s", "source": source, "long_name": "time since the first frame"}
     return None, {}

@@ -62,7 +62,7 @@ def stack_planes(positions: np.ndarray, orientations: np.ndarray, spacings: np.n
         return None
     plane = Plane(unit(cosines[:3]), unit(cosines[3:]), float(spacings[0, 0]), float(spacings[0, 1]))
     distance = positions @ normal
-    place, count = _cluster_positions(distance)
+    place, count = cluster_positions(distance)
     first = np.full(count, len(distance), np.int64)
     np.minimum.at(first, place, np.arange(len(distance)))
     origin = positions[first]
@@ -74,7 +74,7 @@ def stack_planes(positions: np.ndarray, orientations: np.ndarray, spacings: np.n
     return Stack(plane, place, steps, origin, affine, attrs)
 
 
-def _cluster_positions(distance: np.ndarray) -> tuple[np.ndarray, int]:
+def cluster_positions(distance: np.ndarray) -> tuple[np.ndarray, int]:
     """Number of the place of each position, ascending, and the number of places."""
     order = np.argsort(distance, kind="stable")
     gaps = np.diff(distance[order])

@@ -12,6 +12,7 @@ from xdicom.headers.luts import parse_real_world_maps
 from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
 from xdicom.index.records import Records
+from xdicom.index.stations import describe_station, station_labels
 from xdicom.model.columns import distinct_rows
 from xdicom.model.plane import slice_normals, unit
 
@@ -19,6 +20,7 @@ PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 """SOP class of parametric maps (PS3.3 A.75)."""
 ORIENTATION_TOLERANCE = 1e-3
 """Largest difference of direction cosines within a stack: jitter of real scanners is below 1e-7, real turns are above 0.1."""
+_UNITS = ("rescale_type", "units")
 SPACING_TOLERANCE_MM = 1e-4
 """Largest difference of pixel spacings within a stack [mm], and relative to the spacing itself."""
 
@@ -39,8 +41,8 @@ def split(records: Records) -> list[Records]:
     """Parts of a series that may each become an array, in order of first occurrence, with the reasons of the split.
 
     The keys, in this order: SOP Class, segments described, Series Number, study and patient position, pixel encoding, frame of reference,
-    orientation, pixel spacing, image kind (values 3 and on of Image Type or Frame Type, complex component), quantity (of
-    parametric maps), stack.
+    orientation, pixel spacing, image kind (values 3 and on of Image Type or Frame Type, complex component), units (Rescale Type,
+    Units), quantity (of parametric maps), stack, station (planes side by side).
     """
     parts = [records]
     for key in KEYS:
@@ -91,6 +93,16 @@ def _codes(*names: str) -> Callable[[Records], np.ndarray]:
         return combined
 
     return labels
+
+
+def _unit_labels(records: Records) -> np.ndarray:
+    """Group numbers by stated units: one array has one. Values without any are no other unit, unless several are stated."""
+    combined = np.zeros(len(records), np.int64)
+    for name in _UNITS:
+        column = records.column(name)
+        if column is not None and len(np.unique(column.codes[column.codes >= 0])) > 1:
+            combined = combined * (len(column.values) + 2) + column.codes + 1
+    return combined
 
 
 def _describe(*names: str) -> Callable[[Records], str]:
@@ -219,13 +231,15 @@ KEYS: tuple[Key, ...] = (
     Key("SOP class", _codes("sop_class_uid"), _describe("sop_class_uid")),
     Key("segments", _codes("segment_sequence"), _describe_segments),
     Key("series number", _codes("series_number"), _describe("series_number")),
-    Key("study", _codes("study_instance_uid", "patient_position"), _describe("patient_position")),
+    Key("study", _codes("study_instance_uid", "patient_position"), _describe("study_instance_uid", "patient_position")),
     Key("pixel encoding", _encoding_labels, _describe_encoding),
     Key("frame of reference", _codes("frame_of_reference_uid"), _describe("frame_of_reference_uid")),
     Key("orientation", _orientation_labels, _describe_orientation),
     Key("pixel spacing", _spacing_labels, _describe("pixel_spacing")),
     Key("image kind", _kind_labels, lambda records: image_kind(records)[0] or "none"),
+    Key("units", _unit_labels, _describe(*_UNITS)),
     Key("quantity", _quantity_labels, _describe_quantity),
     Key("stack", _codes("stack_id"), _describe("stack_id")),
+    Key("station", station_labels, describe_station),
 )
 """Properties that frames of one array share, in the order in which a series is split by them."""

@@ -11,6 +11,7 @@ from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
 from xdicom.labeled.coords import Coordinate, place_values
 from xdicom.labeled.overlays import planes_of
+from xdicom.labeled.regions import spacing_place
 from xdicom.labeled.tables import palette_to_attrs, real_world_maps_to_attrs, table_to_attrs
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid
@@ -74,6 +75,10 @@ def header_attributes(grid: FrameGrid) -> dict[str, object]:
         attrs["has_enhanced_palette"] = True
     attrs |= _encoding_attributes(grid) | _geometry_attributes(grid)
     attrs |= {name: value for name, value in grid.attrs.items() if name != "plane" or grid.plane is not None}
+    if grid.plane is None and "pixel_spacing" in attrs and {"imager_pixel_spacing", "pixel_spacing_calibration_type"} & attrs.keys():
+        attrs["pixel_spacing_place"] = spacing_place(
+            attrs["pixel_spacing"], attrs.get("imager_pixel_spacing"), attrs.get("pixel_spacing_calibration_type")
+        )
     if attrs.get("modality") == "PT":
         attrs |= _uptake_attributes(grid)
     if attrs.get("lossy_image_compression") == "01" or _is_lossy(grid):

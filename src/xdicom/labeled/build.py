@@ -9,6 +9,7 @@ import xarray as xr
 
 from xdicom.labeled.attributes import header_attributes, parameter_coordinates, table_attributes
 from xdicom.labeled.coords import header_coordinates
+from xdicom.labeled.regions import region_attributes
 from xdicom.labeled.segments import segment_attributes
 from xdicom.lazy.cells import Array
 from xdicom.model.grid import FrameGrid
@@ -62,8 +63,9 @@ def describe(grid: FrameGrid) -> tuple[dict[str, Any], dict[str, object]]:
     coords |= header_coordinates(grid)
     coords |= parameter_coordinates(grid)
     tables, table_coords = table_attributes(grid)
-    coords |= table_coords
-    return coords, {**header_attributes(grid), **segment_attributes(grid), **tables}
+    regions, region_coords = region_attributes(grid)
+    coords |= table_coords | region_coords
+    return coords, {**header_attributes(grid), **segment_attributes(grid), **tables, **regions}
 
 
 def _settled(positions_mm: np.ndarray) -> np.ndarray:

@@ -2,90 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
+from xdicom.labeled.labels import LABELS, VENDOR_SOURCES, Label
 from xdicom.labeled.segments import segment_coordinates
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid
 
 Coordinate = tuple[tuple[str, ...], np.ndarray, dict[str, object]]
 """Dimensions, values and attributes, as xarray takes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One header value that may become a coordinate."""
-
-    name: str
-    """Name of the coordinate."""
-    column: str
-    """Name of the column that it comes from."""
-    units: str = ""
-    """Units, empty where it has none."""
-    parts: tuple[str, ...] = ()
-    """Names of its numbers, where it holds several that are coordinates of their own."""
-
-
-LABELS: tuple[Label, ...] = (
-    Label("image_position_patient", "image_position_patient", "mm", ("_x", "_y", "_z")),
-    Label("instance_number", "instance_number"),
-    Label("sop_instance_uid", "sop_instance_uid"),
-    Label("slice_location", "slice_location", "mm"),
-    Label("slice_thickness", "slice_thickness", "mm"),
-    Label("frame_acquisition_duration", "frame_acquisition_duration", "ms"),
-    Label("actual_frame_duration", "actual_frame_duration", "ms"),
-    Label("slice_time", "slice_time", "ms"),
-    Label("temporal_position_identifier", "temporal_position_identifier"),
-    Label("temporal_position_index", "temporal_position_index"),
-    Label("trigger_time", "trigger_time", "ms"),
-    Label("nominal_cardiac_trigger_delay_time", "nominal_cardiac_trigger_delay_time", "ms"),
-    Label("nominal_percentage_of_cardiac_phase", "nominal_percentage_of_cardiac_phase", "percent"),
-    Label("frame_reference_time", "frame_reference_time", "ms"),
-    Label("echo_time", "echo_time", "ms"),
-    Label("effective_echo_time", "effective_echo_time", "ms"),
-    Label("echo_numbers", "echo_numbers"),
-    Label("inversion_time", "inversion_time", "ms"),
-    Label("inversion_times", "inversion_times", "ms"),
-    Label("repetition_time", "repetition_time", "ms"),
-    Label("flip_angle", "flip_angle", "deg"),
-    Label("low_rr_value", "low_rr_value", "ms"),
-    Label("high_rr_value", "high_rr_value", "ms"),
-    Label("diffusion_directionality", "diffusion_directionality"),
-    Label("diffusion_axis", "philips_diffusion_direction"),
-    Label("b_value_actual", "uih_diffusion_b_value_actual", "s/mm2"),
-    Label("velocity_encoding_direction", "velocity_encoding_direction", "", ("_x", "_y", "_z")),
-    Label("label_type", "philips_label_type"),
-    Label("number_of_averages", "number_of_averages"),
-    Label("kvp", "kvp", "kV"),
-    Label("x_ray_tube_current", "x_ray_tube_current", "mA"),
-    Label("exposure", "exposure", "mAs"),
-    Label("exposure_time", "exposure_time", "ms"),
-    Label("acquisition_number", "acquisition_number"),
-    Label("stack_id", "stack_id"),
-    Label("in_stack_position_number", "in_stack_position_number"),
-    Label("decay_factor", "decay_factor"),
-    Label("image_index", "image_index"),
-    Label("image_type", "image_type"),
-    Label("frame_type", "frame_type"),
-    Label("complex_image_component", "complex_image_component"),
-    Label("receive_coil_name", "receive_coil_name"),
-    Label("laterality", "laterality"),
-    Label("frame_laterality", "frame_laterality"),
-    Label("source_sop_instance_uid", "source_sop_instance_uid"),
-    Label("referenced_segment_number", "referenced_segment_number"),
-    Label("optical_path_identifier", "optical_path_identifier"),
-    Label("column_position_in_total_image_pixel_matrix", "column_position_in_total_image_pixel_matrix", "px"),
-    Label("row_position_in_total_image_pixel_matrix", "row_position_in_total_image_pixel_matrix", "px"),
-    Label("z_offset_in_slide_coordinate_system", "z_offset_in_slide_coordinate_system", "um"),
-    Label("philips_scale_slope", "philips_scale_slope"),
-    Label("philips_scale_intercept", "philips_scale_intercept"),
-    Label("energy_window", "energy_window"),
-    Label("z", "z", "mm"),
-)
-"""Header values that are carried along, when they vary inside the array."""
 
 
 def function_of(codes: np.ndarray, is_missing: np.ndarray | None = None) -> tuple[int, ...]:
@@ -138,6 +65,8 @@ def header_coordinates(grid: FrameGrid) -> dict[str, Coordinate]:
 
 def _coordinate(label: Label, column: Column, dims: tuple[str, ...], codes: np.ndarray) -> dict[str, Coordinate]:
     attrs: dict[str, object] = {"units": label.units} if label.units else {}
+    if label.column in VENDOR_SOURCES:
+        attrs["source"] = VENDOR_SOURCES[label.column]
     if column.kind == "text":
         texts = np.array([*column.values, ""], object)[codes]
         return {label.name: (dims, texts.astype(str) if texts.size else texts, attrs)}

@@ -13,25 +13,25 @@ from typing import NamedTuple
 import numpy as np
 
 from xdicom.headers.dictionary import PUBLIC
-from xdicom.headers.elements import LONG_VRS, MAX_DEPTH, PIXEL_REPRESENTATION, SHORT_VRS, UNDEFINED_LENGTH, Syntax, vr_in_implicit
+from xdicom.headers.elements import MAX_DEPTH, PIXEL_REPRESENTATION, UNDEFINED_LENGTH, Syntax, vr_in_implicit
+from xdicom.headers.runs import PADDING, VRS, follow, shared_by_all
 
 ReadMore = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """`read_more(rows, offsets, block)`: fills rows of `block` with bytes of these files from `offsets` on; bytes read of each."""
 
-PADDING = 16
-"""Bytes that must be at hand of a data set for a step, and that its row must have behind them."""
 FEW = 4
 """Data sets that a step must be taken for at least, if it is to be cheaper than steps of a walk of one."""
 MOST_THIN_STEPS = 24
 """Steps for fewer than that in which a data set may take part before it is left to the walk of one."""
+SHORTEST_RUN, LONGEST_RUN = 4, 64
+"""Elements that are tried at once: more where the last ones were alike."""
 
 _ALL = slice(None)
 _NOWHERE = 1 << 40
 _LOW16, _LOW32, _LOW48 = 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFF
-_VRS = {int.from_bytes(vr, "little"): (vr.decode(), vr in LONG_VRS) for vr in SHORT_VRS | LONG_VRS}
 _HEADER_LENGTHS = np.zeros(1 << 16, np.int8)
 """Bytes of an element header by the VR in it, as a number; 0 for what is none."""
-for _number, (_, _is_long) in _VRS.items():
+for _number, (_, _is_long) in VRS.items():
     _HEADER_LENGTHS[_number] = 12 if _is_long else 8
 _SQ, _UN = int.from_bytes(b"SQ", "little"), int.from_bytes(b"UN", "little")
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xE000FFFE, 0xE00DFFFE, 0xE0DDFFFE
@@ -89,6 +89,7 @@ class Abreast:
         self.parts: dict[int, list[Part]] = {}
         """Wanted elements by tag, in ascending order."""
         self._is_same = self._has_lost = self._has_read_on = False
+        self._run = 2 * SHORTEST_RUN
 
     def walk(self, is_wanted: Callable[[int], bool], until: int, refused: Container[int] = ()) -> None:
         """Walk to the first tag from `until` on; `rows`, `position`, `tag` and `word` then tell who came there.
@@ -114,8 +115,26 @@ class Abreast:
                         continue
             if tag in refused:
                 self._lose(at)
-            else:
+            elif not self._is_same or not self._take_run(is_wanted, until, refused):
                 self._step(tag, at, is_wanted(tag))
+
+    def _take_run(self, is_wanted: Callable[[int], bool], until: int, refused: Container[int]) -> bool:
+        """Take the next elements at once, as far as all data sets have them with the same VRs and lengths; whether there are any."""
+        if (self.word != self.word[0]).any():
+            return False
+        room = int((self.stops - self.position).min())
+        steps = follow(self.words, int(self.position[0]), room, self.syntax, until, refused, self._run)
+        count = shared_by_all(self.words, self.position, steps, self.syntax) if len(steps) > 1 else 0
+        self._run = min(max(SHORTEST_RUN, 2 * count), LONGEST_RUN)
+        if not count:
+            return False
+        for tag, vr, begin, header_length, length in steps[:count]:
+            if is_wanted(tag):
+                self._record(tag, _ALL, vr, self.position + (begin + header_length), np.full(len(self.rows), length))
+        last = steps[count - 1]
+        self.position = self.position + (last.begin + last.header_length + last.length)
+        self._load(_ALL, last.tag)
+        return True
 
     def _may_be_thin(self, at: np.ndarray) -> bool:
         self.thin[at] += 1
@@ -146,7 +165,7 @@ class Abreast:
             self._element_with_vr(tag, _pick(at, vrs == number), number, word[vrs == number], is_wanted)
 
     def _element_with_vr(self, tag: int, at: Index, number: int, word: np.ndarray, is_wanted: bool) -> None:
-        vr, is_long = _VRS.get(number, ("", False))
+        vr, is_long = VRS.get(number, ("", False))
         if not vr or (vr == "UN" and tag in PUBLIC):
             self._lose(at)
             return

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xdicom.headers.abreast import FEW, PADDING, Abreast, Part, ReadMore
+from xdicom.headers.abreast import FEW, Abreast, Part, ReadMore
 from xdicom.headers.columns import gather_column
 from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS
 from xdicom.headers.elements import ITEM, LONG_VRS, PIXEL_TAGS, SHORT_VRS, UNDEFINED_LENGTH, Syntax, is_private_wanted, vr_in_implicit
-from xdicom.headers.records import PRIVATE_NAMES, WANTED, Header, RawKey, private_creator_by_place
+from xdicom.headers.records import HEAD_LENGTH, PRIVATE_NAMES, WANTED, Header, RawKey, private_creator_by_place
+from xdicom.headers.runs import PADDING
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
 
@@ -63,8 +64,8 @@ class HeadBatch:
 
     @property
     def heads(self) -> np.ndarray:
-        """Where first readings go; uint8 `(files, bytes)`."""
-        return self.block[: self.count]
+        """Where first readings go; uint8 `(files, HEAD_LENGTH)`."""
+        return self.block[: self.count, :HEAD_LENGTH]
 
     def parse(self, got: np.ndarray, read_more: ReadMore) -> tuple[list[AlikeHeaders], np.ndarray]:
         """Headers of the files that are read so, and the numbers of those that are left.
@@ -161,29 +162,37 @@ class HeadBatch:
         for tag, parts in found.items():
             if tag in NAMES:
                 named[NAMES[tag]] = parts
-        everywhere = np.arange(self.count)
+        makers: tuple[list[str | None], np.ndarray] | None = None
+        owners_of: dict[int, tuple[list[str | None], np.ndarray]] = {}
         for tag, parts in found.items():
             group, block, low = tag >> 16, tag >> 8 & 0xFF, tag & 0xFF
             if tag in NAMES or block < 0x10:
                 continue
-            creators = self._texts(found.get(group << 16 | block, []), everywhere, syntax)
-            makers = self._texts(named.get("manufacturer", []), everywhere, syntax)
+            creator_tag = group << 16 | block
+            if creator_tag not in owners_of:
+                owners_of[creator_tag] = self._texts(found.get(creator_tag, []), syntax)
+            makers = makers or self._texts(named.get("manufacturer", []), syntax)
             for part in parts:
-                owners = np.array([_owner(group, block, low, creators.get(row), makers.get(row, "")) for row in part.rows.tolist()], object)
-                for owner in dict.fromkeys(owners.tolist()):
+                creators, creator = owners_of[creator_tag][0], owners_of[creator_tag][1][part.rows]
+                maker = makers[1][part.rows]
+                for creator_code, maker_code in sorted(set(zip(creator.tolist(), maker.tolist(), strict=True))):
+                    owner = _owner(group, block, low, creators[creator_code], makers[0][maker_code] or "")
                     entry = PRIVATE.get((group, owner, low))
                     if entry is not None:
-                        is_his = owners == owner
+                        is_his = (creator == creator_code) & (maker == maker_code)
                         own = Part(entry[0] if part.vr == "UN" else part.vr, part.rows[is_his], part.offset[is_his], part.length[is_his])
                         named.setdefault(PRIVATE_NAMES[group, owner, low], []).append(own)
         return named
 
-    def _texts(self, parts: list[Part], rows: np.ndarray, syntax: Syntax) -> dict[int, str]:
-        """Text of an element by the number of the file, for those that have it."""
-        column = self._column(parts, rows, syntax, is_raw=True)
-        texts = [value.data.decode("latin_1").strip(" \0") for value in column.values]
-        result = {int(row): "" for part in parts for row in part.rows[part.length == 0]}
-        return result | {row: texts[code] for row, code in enumerate(column.codes.tolist()) if code >= 0}
+    def _texts(self, parts: list[Part], syntax: Syntax) -> tuple[list[str | None], np.ndarray]:
+        """Texts of an element, and the number of that of each file: the last one, None, is of files that lack the element."""
+        column = self._column(parts, np.arange(self.count), syntax, is_raw=True)
+        texts: list[str | None] = [value.data.decode("latin_1").strip(" \0") for value in column.values]
+        codes = column.codes.astype(np.int64)
+        codes[codes < 0] = len(texts) + 1
+        for part in parts:
+            codes[part.rows[part.length == 0]] = len(texts)
+        return [*texts, "", None], codes
 
     def _is_ordinary(self, named: dict[str, list[Part]], rows: np.ndarray, syntax: Syntax) -> np.ndarray:
         """Which files hold one frame that is no mosaic."""

@@ -80,6 +80,8 @@ def parse_values(
         return "number", np.array([parse(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64).reshape(len(raws), 1)
     if vr in _BINARY:
         return "number", _binary_rows(vr, raws, is_big_endian)
+    if vr == "IS" and (whole := _plain_integers(raws)) is not None:
+        return "number", whole
     if vr in ("DS", "IS"):
         rows = _text_rows(vr, raws)
         is_whole = (
@@ -87,15 +89,17 @@ def parse_values(
         )
         return "number", rows.astype(np.int64) if is_whole else rows
     values = np.empty(len(raws), object)
-    if vr in ("CS", "UI", "AE", "AS", "UR"):
-        texts = [raw.decode("latin_1") for raw in raws]
-    else:
-        texts = [decode_text(raw, character_sets) for raw in raws]
+    texts = _latin_texts(raws) if vr in ("CS", "UI", "AE", "AS", "UR") else [decode_text(raw, character_sets) for raw in raws]
     if vr in ("LT", "ST", "UT", "UR"):
         values[:] = [text.strip(" \0") for text in texts]
     else:
         values[:] = ["\\".join([part.strip(" \0") for part in text.split("\\")]) if "\\" in text else text.strip(" \0") for text in texts]
     return "text", values
+
+
+def _latin_texts(raws: Sequence[bytes]) -> list[str]:
+    texts = b"\n".join(raws).decode("latin_1").split("\n")
+    return texts if len(texts) == len(raws) else [raw.decode("latin_1") for raw in raws]
 
 
 def _raw_values(vr: str, raws: Sequence[bytes], is_implicit: bool, is_big_endian: bool) -> np.ndarray:
@@ -129,11 +133,20 @@ def _text_rows(vr: str, raws: Sequence[bytes]) -> np.ndarray:
     return _ragged([RawValue(vr, raw).numbers() for raw in raws])
 
 
+def _plain_integers(raws: Sequence[bytes]) -> np.ndarray | None:
+    """Integers of one value each, None where something else is among them."""
+    try:
+        values = np.fromiter(map(int, raws), np.int64, len(raws))
+    except (ValueError, OverflowError):
+        return None
+    return values.reshape(-1, 1) if bool((np.abs(values) < _LARGEST_WHOLE).all()) else None
+
+
 def _decimals(parts: list[bytes]) -> np.ndarray:
     """Numbers of decimal strings, NaN for what is none; each different one is converted once."""
     distinct = list(dict.fromkeys(parts))
     try:
-        numbers = np.array(distinct, "S").astype(np.float64)
+        numbers = np.fromiter(map(float, distinct), np.float64, len(distinct))
     except ValueError:
         numbers = np.array([number_or_nan(part.strip(), float) for part in distinct], np.float64)
     if len(distinct) == len(parts):
@@ -148,16 +161,20 @@ def _times(raws: Sequence[bytes]) -> np.ndarray:
     width = cells.dtype.itemsize
     digits = cells.view(np.uint8).reshape(len(raws), width)
     is_digit = (digits >= 48) & (digits <= 57)
-    is_plain = width >= _TIME_DIGITS and bool(is_digit[:, :_TIME_DIGITS].all())
+    is_plain = _TIME_DIGITS <= width <= _TIME_DIGITS + 10 and bool(is_digit[:, :_TIME_DIGITS].all())
     if is_plain and width > _TIME_DIGITS:
         fraction, dot = digits[:, _TIME_DIGITS:], digits[:, _TIME_DIGITS]
         ends = (fraction == 32) | (fraction == 0)
         is_plain = bool((ends[:, :1] | (dot == 46)[:, None]).all() and (is_digit[:, _TIME_DIGITS + 1 :] | ends[:, 1:]).all())
+        # A digit behind an end, or behind no dot at all, is no fraction.
+        is_plain = is_plain and not (ends[:, :-1] & is_digit[:, _TIME_DIGITS + 1 :]).any()
     if not is_plain:
         return np.array([seconds_of_day(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64)
-    numbers = np.array([raw.rstrip(b" \0") for raw in raws], "S").astype(np.float64)
-    hours, minutes = numbers // 10000, numbers // 100 % 100
-    return np.asarray(np.round(hours * 3600 + minutes * 60 + numbers % 100, 9))
+    numbers = np.where(is_digit, digits - 48, 0).astype(np.int64)
+    hours, minutes, seconds = (10 * numbers[:, at] + numbers[:, at + 1] for at in (0, 2, 4))
+    scale = 10 ** np.arange(width - _TIME_DIGITS - 2, -1, -1) if width > _TIME_DIGITS + 1 else np.empty(0, np.int64)
+    one = int(10 * scale[0]) if len(scale) else 1
+    return np.asarray(((hours * 60 + minutes) * 60 + seconds) * one + numbers[:, _TIME_DIGITS + 1 :] @ scale) / one
 
 
 def _date_times(raws: Sequence[bytes]) -> np.ndarray:
@@ -210,19 +227,19 @@ def gather_column(
     same_length = int(length.min()) == width
     window: np.ndarray = np.ndarray((max(0, len(data) - width + 1),), f"V{width}", data, 0, (1,))
     cells = window[offset] if int(offset[-1]) < len(window) and int(offset.max()) < len(window) else _gather_near_end(data, offset, width)
-    if same_length and (cells.view(np.uint8).reshape(count, width) == cells[:1].view(np.uint8)).all():
+    if same_length and cells.tobytes() == cells[:1].tobytes() * count:
         kind, values = _parse_any(vr, [cells[0].tobytes()], is_implicit, character_sets, is_raw)
         return Column(kind, values, np.zeros(count, np.int8))
     raws = cells.tolist() if same_length else [cell[:n] for cell, n in zip(cells.tolist(), length.tolist(), strict=True)]
-    distinct = list(dict.fromkeys(raws))
-    index = dict(zip(distinct, range(len(distinct)), strict=True))
-    codes = np.fromiter(map(index.__getitem__, raws), np.int64, count) if len(distinct) < count else np.arange(count)
-    if b"" in index:
-        empty = index[b""]
-        codes = np.where(codes == empty, -1, codes - (codes > empty))
-        del distinct[empty]
-    kind, values = _parse_any(vr, distinct, is_implicit, character_sets, is_raw)
-    return Column(kind, values, codes.astype(smallest_codes(len(values))))
+    distinct = dict.fromkeys(raws)
+    if len(distinct) == count and b"" not in distinct:
+        kind, values = _parse_any(vr, raws, is_implicit, character_sets, is_raw)
+        return Column(kind, values, np.arange(count, dtype=smallest_codes(len(values))))
+    distinct.pop(b"", None)
+    index: dict[bytes, int] = dict(zip(distinct, range(len(distinct)), strict=True)) | {b"": -1}
+    kind, values = _parse_any(vr, list(distinct), is_implicit, character_sets, is_raw)
+    codes = np.fromiter(map(index.__getitem__, raws), smallest_codes(len(values)), count)
+    return Column(kind, values, codes)
 
 
 def _gather_near_end(data: np.ndarray, offset: np.ndarray, width: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from urllib.parse import unquote, urlsplit
 
 from xdicom.errors import SourceError
@@ -233,5 +234,4 @@ def _is_hidden(path: str) -> bool:
     return any(step.startswith(".") for step in path.split("/"))
 
 
-def _by_url(source: Source) -> str:
-    return source.url
+_by_url = itemgetter(0)

@@ -11,6 +11,7 @@ import xarray as xr
 import zarr
 
 from xdicom.errors import InconsistentSeriesError
+from xdicom.export.dicom_profile import deidentify_array, pseudonyms_of
 from xdicom.export.ome_levels import SPACE, Method, coarser, plan_levels, write_coarser_block
 from xdicom.export.ome_metadata import VERSION, axis_scales, coarser_axes, multiscales, omero, patient_place, to_ome_dims
 from xdicom.export.zarr_labels import portable
@@ -32,6 +33,8 @@ class OmeZarrOptions(TypedDict, total=False):
     mode: Mode
     progress: bool | Report
     storage_options: Mapping[str, Any] | None
+    deidentify: bool
+    uid_secret: str | bytes | None
 
 
 def write_ome_zarr(
@@ -46,6 +49,8 @@ def write_ome_zarr(
     mode: Mode = "w-",
     progress: bool | Report = True,
     storage_options: Mapping[str, Any] | None = None,
+    deidentify: bool = False,
+    uid_secret: str | bytes | None = None,
 ) -> Written:
     """Write a labelled array as an OME-Zarr 0.5 image with coarser levels.
 
@@ -64,7 +69,7 @@ def write_ome_zarr(
         A path, a URL that fsspec knows, or a Zarr store.
     levels
         Number of levels, or `"auto"` for as many as it takes to come to 128 rows and columns.
-    chunks, shards, codecs, layout, mode, progress, storage_options
+    chunks, shards, codecs, layout, mode, progress, storage_options, deidentify, uid_secret
         As for `zarr_store.write_zarr`; dimensions are those of the image (`t`, `c`, `z`, `y`, `x`).
 
     Returns
@@ -90,7 +95,10 @@ def write_ome_zarr(
     >>> [dataset["path"] for dataset in zarr.open_group(store).attrs["ome"]["multiscales"][0]["datasets"]]
     ['scale0/stored_values', 'scale1/stored_values', 'scale2/stored_values']
     """
-    image = portable(to_ome_dims(array))
+    if isinstance(codecs, str) and codecs == "original":
+        raise ValueError("codecs='original' is of .dicom.to_zarr(): viewers of OME-Zarr do not know the codec of DICOM frames")
+    told = deidentify_array(portable(array), pseudonyms_of(uid_secret)) if deidentify else array
+    image = portable(to_ome_dims(told))
     axes = axis_scales(image)
     method = method_of(image)
     steps = plan_levels(

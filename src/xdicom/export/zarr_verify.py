@@ -12,6 +12,7 @@ import xarray as xr
 import zarr
 
 from xdicom.errors import SourceError
+from xdicom.export.dicom_profile import deidentify_array, node_paths, pseudonyms_of
 from xdicom.export.zarr_labels import equal_attrs, portable
 from xdicom.export.zarr_store import StoreLike, open_stored
 from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of, values_of
@@ -51,6 +52,7 @@ def verify_zarr(
     group: str = "",
     progress: bool | Report = True,
     storage_options: Mapping[str, Any] | None = None,
+    uid_secret: str | bytes | None = None,
 ) -> Verification:
     """Compare an array with the one of its name in a Zarr store, every value and every label.
 
@@ -68,6 +70,8 @@ def verify_zarr(
         Whether a progress bar is shown, or a function that is called with the shards done and their number.
     storage_options
         Options for storage that is not local.
+    uid_secret
+        Secret with which the store was de-identified; None where it was not.
 
     Raises
     ------
@@ -75,6 +79,8 @@ def verify_zarr(
         If there is no such store or array in it.
     """
     array = portable(array)
+    if uid_secret is not None:
+        array = portable(deidentify_array(array, pseudonyms_of(uid_secret)))
     found, name = open_stored(store, storage_options), str(array.name)
     if group:
         if not isinstance(inner := found.get(group), zarr.Group):
@@ -96,15 +102,23 @@ def verify_zarr(
 
 
 def verify_zarr_tree(
-    tree: xr.DataTree, store: StoreLike, *, progress: bool | Report = True, storage_options: Mapping[str, Any] | None = None
+    tree: xr.DataTree,
+    store: StoreLike,
+    *,
+    progress: bool | Report = True,
+    storage_options: Mapping[str, Any] | None = None,
+    uid_secret: str | bytes | None = None,
 ) -> dict[str, Verification]:
     """Compare every array of a tree with the store that was made of it, by path of its node; see `verify_zarr`."""
     found: dict[str, Verification] = {}
+    paths = node_paths(tree, None if uid_secret is None else pseudonyms_of(uid_secret))
     for node in tree.subtree:
-        path = node.relative_to(tree)
+        path = paths[node.relative_to(tree)]
         for name, array in node.to_dataset(inherit=False).data_vars.items():
             group = "" if path == "." else path
-            found[f"{group}/{name}"] = verify_zarr(array, store, group=group, progress=progress, storage_options=storage_options)
+            found[f"{group}/{name}"] = verify_zarr(
+                array, store, group=group, progress=progress, storage_options=storage_options, uid_secret=uid_secret
+            )
     return found
 
 

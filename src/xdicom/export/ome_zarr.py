@@ -16,6 +16,7 @@ from xdicom.export.ome_levels import SPACE, Method, coarser, plan_levels, write_
 from xdicom.export.ome_metadata import VERSION, axis_scales, coarser_axes, multiscales, omero, patient_place, to_ome_dims
 from xdicom.export.zarr_labels import portable
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
+from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_store import Mode, StoreLike, open_target
 from xdicom.export.zarr_values import Form, Written, consolidate, cuts_of, progress_of, values_of, write_array, write_labels
 from xdicom.labeled.parameters import STORED
@@ -37,6 +38,7 @@ class OmeZarrOptions(TypedDict, total=False):
     uid_secret: str | bytes | None
 
 
+@own_pipeline()
 def write_ome_zarr(
     array: xr.DataArray,
     store: StoreLike,

@@ -17,6 +17,7 @@ from xdicom.export.zarr_growth import append_array
 from xdicom.export.zarr_labels import plain_attrs, portable
 from xdicom.export.zarr_layout import Layout, Sizes
 from xdicom.export.zarr_original import write_original_array
+from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_values import Form, Region, Written, consolidate, remove_halves, write_array
 from xdicom.lazy.blocks import Report
 
@@ -49,6 +50,7 @@ class ZarrOptions(ZarrTreeOptions, total=False):
     append_dim: str | None
 
 
+@own_pipeline()
 def write_zarr(
     array: xr.DataArray,
     store: StoreLike,
@@ -158,6 +160,7 @@ def write_zarr(
     return written
 
 
+@own_pipeline()
 def write_zarr_tree(
     tree: xr.DataTree,
     store: StoreLike,

@@ -14,8 +14,9 @@ import zarr
 from xdicom.errors import SourceError
 from xdicom.export.dicom_profile import deidentify_array, node_paths, pseudonyms_of
 from xdicom.export.zarr_labels import equal_attrs, portable
+from xdicom.export.zarr_pipelines import array_to_read, own_pipeline
 from xdicom.export.zarr_store import StoreLike, open_stored
-from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of, values_of
+from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of
 from xdicom.lazy.blocks import Place, Report, over_blocks
 
 _SHOWN = 10
@@ -45,6 +46,7 @@ class Verification:
         return f"{self.frames} frames: {len(self.different)} differ: {'; '.join([*shown, *more, *self.labels])}"
 
 
+@own_pipeline()
 def verify_zarr(
     array: xr.DataArray,
     store: StoreLike,
@@ -89,7 +91,7 @@ def verify_zarr(
     if name not in found:
         raise SourceError(f"there is no array {name!r} in {found.store_path}")
     labels = tuple(_different_labels(array, found))
-    target = values_of(found, name)
+    target = array_to_read(found, name)
     if any(label.startswith(("shape is", "values are")) for label in labels):
         return Verification(0, (), labels)
     blocks = in_blocks(target, array)

@@ -33,6 +33,7 @@ HOMES = {
     "obstore": ("sources/",),
     "urllib3": ("sources/dicomweb",),
     "highdicom": ("export/dicom_segmentation",),
+    "dicomanonymizer": ("export/dicom_profile",),
     "dask": ("lazy/",),
     "xarray": ("labeled/", "export/", "api", "accessor", "backend", "cli", "__init__"),
     "zarr": ("export/",),
@@ -43,7 +44,7 @@ HOMES = {
 }
 """Where each library may be imported: beginnings of paths within the package."""
 
-IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "urllib3", "virtualizarr", "icechunk", "rich", "highdicom"}
+IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "urllib3", "virtualizarr", "icechunk", "rich", "highdicom", "dicomanonymizer"}
 """Libraries that an import inside a function may bring in: heavy or optional ones, in their home."""
 
 EMPTY_NAMES = {"base", "common", "core", "helper", "helpers", "misc", "tools", "util", "utils"}

@@ -20,7 +20,9 @@ import xdicom
 from builders import make_ct
 from export.conftest import open_ct
 from xdicom import SourceError
+from xdicom.export.zarr_pipelines import ZARRS, array_to_read
 from xdicom.export.zarr_values import MARK, Written
+from xdicom.export.zarr_verify import verify_zarr
 
 Contents = Callable[[Path], dict[str, bytes]]
 
@@ -153,3 +155,27 @@ def test_regions_are_written_one_by_one(ct: xr.DataArray) -> None:
 def test_a_region_that_cuts_a_shard_is_refused(ct: xr.DataArray) -> None:
     with pytest.raises(ValueError, match="region begins or ends within a shard: z 0 to 6, and there is one from 5 to 10"):
         ct.dicom.to_zarr(MemoryStore(), shards={"z": 5}, region={"z": slice(0, 6)}, progress=False)
+
+
+def test_another_pipeline_that_is_set_does_not_write(ct: xr.DataArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one of zarrs writes into files by their names, so that a killed run would leave halves that pass for whole."""
+    pytest.importorskip("zarrs", reason="zarrs is not installed")
+    named, rename = set[Path](), Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: (named.add(Path(target)), rename(path, target))[1])
+
+    with zarr.config.set({"codec_pipeline.path": ZARRS}):
+        ct.dicom.to_zarr(tmp_path / "store.zarr", progress=False)
+
+    assert tmp_path / "store.zarr" / "stored_values" / "c" / "0" / "0" / "0" in named
+
+
+@pytest.mark.parametrize("codecs", ["auto", "original"])
+def test_zarrs_reads_what_was_written(tmp_path: Path, codecs: str) -> None:
+    pytest.importorskip("zarrs", reason="zarrs is not installed")
+    ct = open_ct(tmp_path / "ct", 5, transfer_syntax="jpegls")
+    ct.dicom.to_zarr(tmp_path / "store.zarr", codecs=codecs, shards={"z": 2}, progress=False)
+    array = array_to_read(zarr.open_group(tmp_path / "store.zarr", mode="r"), "stored_values")
+
+    assert type(array._async_array.codec_pipeline).__name__ == "ZarrsCodecPipeline"
+    np.testing.assert_array_equal(array[:], ct)
+    assert verify_zarr(ct, tmp_path / "store.zarr", progress=False).is_equal

@@ -11,10 +11,12 @@ import xarray as xr
 import zarr
 
 from xdicom.errors import InconsistentSeriesError
+from xdicom.export.dicom_profile import deidentify_array, pseudonyms_of
 from xdicom.export.ome_levels import SPACE, Method, coarser, plan_levels, write_coarser_block
 from xdicom.export.ome_metadata import VERSION, axis_scales, coarser_axes, multiscales, omero, patient_place, to_ome_dims
 from xdicom.export.zarr_labels import portable
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
+from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_store import Mode, StoreLike, open_target
 from xdicom.export.zarr_values import Form, Written, consolidate, cuts_of, progress_of, values_of, write_array, write_labels
 from xdicom.labeled.parameters import STORED
@@ -32,8 +34,11 @@ class OmeZarrOptions(TypedDict, total=False):
     mode: Mode
     progress: bool | Report
     storage_options: Mapping[str, Any] | None
+    deidentify: bool
+    uid_secret: str | bytes | None
 
 
+@own_pipeline()
 def write_ome_zarr(
     array: xr.DataArray,
     store: StoreLike,
@@ -46,6 +51,8 @@ def write_ome_zarr(
     mode: Mode = "w-",
     progress: bool | Report = True,
     storage_options: Mapping[str, Any] | None = None,
+    deidentify: bool = False,
+    uid_secret: str | bytes | None = None,
 ) -> Written:
     """Write a labelled array as an OME-Zarr 0.5 image with coarser levels.
 
@@ -64,7 +71,7 @@ def write_ome_zarr(
         A path, a URL that fsspec knows, or a Zarr store.
     levels
         Number of levels, or `"auto"` for as many as it takes to come to 128 rows and columns.
-    chunks, shards, codecs, layout, mode, progress, storage_options
+    chunks, shards, codecs, layout, mode, progress, storage_options, deidentify, uid_secret
         As for `zarr_store.write_zarr`; dimensions are those of the image (`t`, `c`, `z`, `y`, `x`).
 
     Returns
@@ -90,7 +97,10 @@ def write_ome_zarr(
     >>> [dataset["path"] for dataset in zarr.open_group(store).attrs["ome"]["multiscales"][0]["datasets"]]
     ['scale0/stored_values', 'scale1/stored_values', 'scale2/stored_values']
     """
-    image = portable(to_ome_dims(array))
+    if isinstance(codecs, str) and codecs == "original":
+        raise ValueError("codecs='original' is of .dicom.to_zarr(): viewers of OME-Zarr do not know the codec of DICOM frames")
+    told = deidentify_array(portable(array), pseudonyms_of(uid_secret)) if deidentify else array
+    image = portable(to_ome_dims(told))
     axes = axis_scales(image)
     method = method_of(image)
     steps = plan_levels(

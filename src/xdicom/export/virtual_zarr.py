@@ -22,6 +22,7 @@ from zarr.storage import MemoryStore
 from xdicom.errors import MissingDependencyError, MultipleSeriesError, SourceError
 from xdicom.export.references import References, references_of
 from xdicom.export.zarr_labels import portable
+from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_values import consolidate, write_labels
 from xdicom.index.arrange import arrange
 from xdicom.index.scan import scan_sources
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from virtualizarr.manifests import ManifestStore  # type: ignore[import-not-found,unused-ignore]
 
 
+@own_pipeline()
 def write_kerchunk(array: xr.DataArray, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """References to the frames of an array as a kerchunk file (JSON, of Zarr format 3).
 
@@ -75,6 +77,7 @@ def write_kerchunk(array: xr.DataArray, path: str | os.PathLike[str] | None = No
     return whole
 
 
+@own_pipeline()
 def write_icechunk(array: xr.DataArray, store: IcechunkStore, *, group: str = "") -> int:
     """References to the frames of an array in an icechunk store, which the caller commits.
 
@@ -204,6 +207,7 @@ def _inlined_manifest(make: Any, member: zarr.Array[Any], name: str, contents: M
     )
 
 
+@own_pipeline()
 def _labels_store(array: xr.DataArray, references: References) -> MemoryStore:
     """Everything of an array but its chunks."""
     store = MemoryStore()

@@ -20,7 +20,9 @@ _OF_ONE_PART = frozenset({
 """Attributes in which parts may differ: those of the array in the store stay."""
 
 
-def append_array(group: zarr.Group, array: xr.DataArray, dim: str, *, resume: bool, progress: bool | Report) -> Written:
+def append_array(
+    group: zarr.Group, array: xr.DataArray, dim: str, *, resume: bool, progress: bool | Report, fingerprint: str = ""
+) -> Written:
     """Add a portable array to the one of its name in the group, behind its end along `dim`.
 
     The group's metadata is consolidated by the caller, afterwards: until then, readers see what was there before.
@@ -36,7 +38,7 @@ def append_array(group: zarr.Group, array: xr.DataArray, dim: str, *, resume: bo
     noted = marks_of(group).get(name)
     if noted is None or noted["state"] not in ("complete", "growing"):
         raise SourceError(f"{group.store_path} has no whole array {name!r} to add to: write it, or complete it with resume=True")
-    part = fingerprint_of(array)
+    part = fingerprint or fingerprint_of(array)
     target = values_of(group, name)
     start = int(noted["from"]) if noted["state"] == "growing" else target.shape[array.get_axis_num(dim)] if dim in array.dims else 0
     if noted["state"] == "growing" and (not resume or noted["part"] != part or noted["along"] != dim):

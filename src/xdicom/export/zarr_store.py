@@ -11,10 +11,13 @@ import zarr
 from zarr.abc.store import Store
 
 from xdicom.errors import SourceError
+from xdicom.export.dicom_profile import Pseudonyms, check_profile, deidentify_array, deidentify_attrs, node_paths, pseudonyms_of
+from xdicom.export.fingerprint import fingerprint_of
 from xdicom.export.zarr_growth import append_array
 from xdicom.export.zarr_labels import plain_attrs, portable
 from xdicom.export.zarr_layout import Layout, Sizes
 from xdicom.export.zarr_original import write_original_array
+from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_values import Form, Region, Written, consolidate, remove_halves, write_array
 from xdicom.lazy.blocks import Report
 
@@ -36,6 +39,8 @@ class ZarrTreeOptions(TypedDict, total=False):
     progress: bool | Report
     storage_options: Mapping[str, Any] | None
     zarr_format: Literal[2, 3]
+    deidentify: bool
+    uid_secret: str | bytes | None
 
 
 class ZarrOptions(ZarrTreeOptions, total=False):
@@ -45,6 +50,7 @@ class ZarrOptions(ZarrTreeOptions, total=False):
     append_dim: str | None
 
 
+@own_pipeline()
 def write_zarr(
     array: xr.DataArray,
     store: StoreLike,
@@ -60,6 +66,8 @@ def write_zarr(
     progress: bool | Report = True,
     storage_options: Mapping[str, Any] | None = None,
     zarr_format: Literal[2, 3] = 3,
+    deidentify: bool = False,
+    uid_secret: str | bytes | None = None,
 ) -> Written:
     """Write a labelled array to a Zarr store: values, coordinates, units, LUT parameters and tables, attributes.
 
@@ -100,6 +108,13 @@ def write_zarr(
         Options for storage that is not local, as everywhere in the fsspec world.
     zarr_format
         Version of the Zarr format; version 2 has no shards.
+    deidentify
+        Apply the Basic Application Level Confidentiality Profile (PS3.15 E) to the labels: dates, free texts and what else its
+        table names are left out, UIDs are new ones. Pixels stay as they are; a warning says where they may hold more. What
+        is left out is missing afterwards: write `.dicom.to_suv()` of a PET series rather than its stored values.
+    uid_secret
+        Secret of at least 16 letters that maps UIDs: exports with the same one have the same new UIDs for the same old ones.
+        Without one they hold within the export alone, which can't be resumed or grow.
 
     Returns
     -------
@@ -127,22 +142,25 @@ def write_zarr(
     >>> xr.open_zarr(store)["stored_values"].identical(slices)
     True
     """
+    pseudonyms = _pseudonyms(deidentify, uid_secret, codecs, needs_lasting=resume or region is not None or append_dim is not None)
     if append_dim is not None:
         root = open_existing(store, storage_options)
         if resume:
             remove_halves(root)
-        written = append_array(root, portable(array), append_dim, resume=resume, progress=progress)
+        part, fingerprint = _told(array, pseudonyms)
+        written = append_array(root, part, append_dim, resume=resume, progress=progress, fingerprint=fingerprint)
     else:
         root = open_target(store, mode, resume or region is not None, storage_options, zarr_format)
         if resume and region is None:
             remove_halves(root)
         form = Form(chunks, shards, codecs, layout)
-        written = _write(root, array, form, resume=resume or region is not None, progress=progress, region=region)
+        written = _write(root, array, form, pseudonyms, resume=resume or region is not None, progress=progress, region=region)
     if region is None:
         consolidate(root)
     return written
 
 
+@own_pipeline()
 def write_zarr_tree(
     tree: xr.DataTree,
     store: StoreLike,
@@ -156,41 +174,81 @@ def write_zarr_tree(
     progress: bool | Report = True,
     storage_options: Mapping[str, Any] | None = None,
     zarr_format: Literal[2, 3] = 3,
+    deidentify: bool = False,
+    uid_secret: str | bytes | None = None,
 ) -> Written:
     """Write every array of a tree to one Zarr store, a group for each node; `xarray.open_datatree(store)` gives it back.
 
-    Parameters are those of `write_zarr`; of `chunks` and `shards` each array takes the dimensions that it has. What the
-    root tells of files that were not read (`problems`, `notes`) stays behind: it names files.
+    Parameters are those of `write_zarr`; of `chunks` and `shards` each array takes the dimensions that it has. What nodes
+    tell of files that were not read or are odd (`problems`, `notes`) stays behind: it names files. With `deidentify`, groups
+    are named by modality and number (`ct_1`), since names of nodes are made of descriptions.
 
     Raises
     ------
     SourceError, ValueError, TypeError
         As `write_zarr`.
     """
+    pseudonyms = _pseudonyms(deidentify, uid_secret, codecs, needs_lasting=resume)
+    paths = node_paths(tree, pseudonyms)
     root = open_target(store, mode, resume, storage_options, zarr_format)
     if resume:
         remove_halves(root)
     written = Written(0, 0, 0)
     for node in tree.subtree:
-        dataset, path = node.to_dataset(inherit=False), node.relative_to(tree)
+        dataset, path = node.to_dataset(inherit=False), paths[node.relative_to(tree)]
         group = root if path == "." else root.require_group(path)
-        kept = {name: value for name, value in dataset.attrs.items() if path != "." or name not in _NAMES_FILES}
-        group.attrs.update(plain_attrs(kept, f"the node {path}"))
+        kept = {name: value for name, value in dataset.attrs.items() if name not in _NAMES_FILES}
+        group.attrs.update(plain_attrs(kept if pseudonyms is None else deidentify_attrs(kept, pseudonyms), f"the node {path}"))
         for array in dataset.data_vars.values():
             form = Form(_known(chunks, array.dims), _known(shards, array.dims), codecs, layout)
-            written += _write(group, array, form, resume=resume, progress=progress)
+            written += _write(group, array, form, pseudonyms, resume=resume, progress=progress)
     consolidate(root)
     return written
 
 
+def _pseudonyms(deidentify: bool, secret: str | bytes | None, codecs: Any, *, needs_lasting: bool) -> Pseudonyms | None:
+    """Pseudonyms for an export that is to be de-identified.
+
+    Raises
+    ------
+    ValueError
+        If it can't be: with frames moved as they are, or without a secret where an earlier run has made UIDs.
+    """
+    if not deidentify:
+        return None
+    if isinstance(codecs, str) and codecs == "original":
+        raise ValueError("codecs='original' moves frames as they are, with comments in code streams and overlays in unused bits: "
+                         "leave it out to de-identify")  # fmt: skip
+    if needs_lasting and secret is None:
+        raise ValueError("to go on with a de-identified store, or to add to one, takes the uid_secret that it was begun with")
+    check_profile()
+    return pseudonyms_of(secret)
+
+
+def _told(array: xr.DataArray, pseudonyms: Pseudonyms | None) -> tuple[xr.DataArray, str]:
+    """The portable array with the labels that may be told, and the fingerprint it is known by (empty: its own)."""
+    whole = portable(array)
+    if pseudonyms is None:
+        return whole, ""
+    return portable(deidentify_array(whole, pseudonyms)), pseudonyms.digest(fingerprint_of(whole))
+
+
 def _write(
-    group: zarr.Group, array: xr.DataArray, form: Form, *, resume: bool, progress: bool | Report, region: Region | None = None
+    group: zarr.Group,
+    array: xr.DataArray,
+    form: Form,
+    pseudonyms: Pseudonyms | None,
+    *,
+    resume: bool,
+    progress: bool | Report,
+    region: Region | None = None,
 ) -> Written:
     if isinstance(form.codecs, str) and form.codecs == "original":
         if region is not None or group.metadata.zarr_format == 2:
             raise ValueError("codecs='original' writes whole arrays of Zarr format 3: leave region= and zarr_format= out")
         return write_original_array(group, portable(array), form, resume=resume, progress=progress)
-    return write_array(group, portable(array), form, resume=resume, progress=progress, region=region)
+    told, fingerprint = _told(array, pseudonyms)
+    return write_array(group, told, form, resume=resume, progress=progress, region=region, fingerprint=fingerprint)
 
 
 _NAMES_FILES = ("problems", "notes")

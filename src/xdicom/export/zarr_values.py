@@ -58,11 +58,19 @@ class Form:
 
 
 def write_array(
-    group: zarr.Group, array: xr.DataArray, form: Form, *, resume: bool, progress: bool | Report, region: Region | None = None
+    group: zarr.Group,
+    array: xr.DataArray,
+    form: Form,
+    *,
+    resume: bool,
+    progress: bool | Report,
+    region: Region | None = None,
+    fingerprint: str = "",
 ) -> Written:
     """Write a portable array and its labels into a group, and mark it as whole in the end.
 
     Labels first, then the values, one task for each shard. Where `resume` is set, labels and shards that are there stay.
+    What the array is known by is its fingerprint, unless another is given.
 
     Raises
     ------
@@ -76,7 +84,7 @@ def write_array(
     if zarr_format == 2 and form.shards not in ("auto", None):
         raise ValueError("Zarr format 2 has no shards: leave shards= out, or write format 3")
     shard = shard_shape(dims, array.shape, array.dtype, chunk, form.shards, form.layout) if zarr_format == 3 else None
-    name, fingerprint = str(array.name), fingerprint_of(array)
+    name, fingerprint = str(array.name), fingerprint or fingerprint_of(array)
     if not (resume and is_labelled(group, name, fingerprint)):
         encoding = {"chunks": chunk, "shards": shard, "compressors": compressors_of(form.codecs, array.dtype, zarr_format)}
         mark(group, name, fingerprint=fingerprint, state="labels")

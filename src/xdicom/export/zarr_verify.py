@@ -12,9 +12,11 @@ import xarray as xr
 import zarr
 
 from xdicom.errors import SourceError
+from xdicom.export.dicom_profile import deidentify_array, node_paths, pseudonyms_of
 from xdicom.export.zarr_labels import equal_attrs, portable
+from xdicom.export.zarr_pipelines import array_to_read, own_pipeline
 from xdicom.export.zarr_store import StoreLike, open_stored
-from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of, values_of
+from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of
 from xdicom.lazy.blocks import Place, Report, over_blocks
 
 _SHOWN = 10
@@ -44,6 +46,7 @@ class Verification:
         return f"{self.frames} frames: {len(self.different)} differ: {'; '.join([*shown, *more, *self.labels])}"
 
 
+@own_pipeline()
 def verify_zarr(
     array: xr.DataArray,
     store: StoreLike,
@@ -51,6 +54,7 @@ def verify_zarr(
     group: str = "",
     progress: bool | Report = True,
     storage_options: Mapping[str, Any] | None = None,
+    uid_secret: str | bytes | None = None,
 ) -> Verification:
     """Compare an array with the one of its name in a Zarr store, every value and every label.
 
@@ -68,6 +72,8 @@ def verify_zarr(
         Whether a progress bar is shown, or a function that is called with the shards done and their number.
     storage_options
         Options for storage that is not local.
+    uid_secret
+        Secret with which the store was de-identified; None where it was not.
 
     Raises
     ------
@@ -75,6 +81,8 @@ def verify_zarr(
         If there is no such store or array in it.
     """
     array = portable(array)
+    if uid_secret is not None:
+        array = portable(deidentify_array(array, pseudonyms_of(uid_secret)))
     found, name = open_stored(store, storage_options), str(array.name)
     if group:
         if not isinstance(inner := found.get(group), zarr.Group):
@@ -83,7 +91,7 @@ def verify_zarr(
     if name not in found:
         raise SourceError(f"there is no array {name!r} in {found.store_path}")
     labels = tuple(_different_labels(array, found))
-    target = values_of(found, name)
+    target = array_to_read(found, name)
     if any(label.startswith(("shape is", "values are")) for label in labels):
         return Verification(0, (), labels)
     blocks = in_blocks(target, array)
@@ -96,15 +104,23 @@ def verify_zarr(
 
 
 def verify_zarr_tree(
-    tree: xr.DataTree, store: StoreLike, *, progress: bool | Report = True, storage_options: Mapping[str, Any] | None = None
+    tree: xr.DataTree,
+    store: StoreLike,
+    *,
+    progress: bool | Report = True,
+    storage_options: Mapping[str, Any] | None = None,
+    uid_secret: str | bytes | None = None,
 ) -> dict[str, Verification]:
     """Compare every array of a tree with the store that was made of it, by path of its node; see `verify_zarr`."""
     found: dict[str, Verification] = {}
+    paths = node_paths(tree, None if uid_secret is None else pseudonyms_of(uid_secret))
     for node in tree.subtree:
-        path = node.relative_to(tree)
+        path = paths[node.relative_to(tree)]
         for name, array in node.to_dataset(inherit=False).data_vars.items():
             group = "" if path == "." else path
-            found[f"{group}/{name}"] = verify_zarr(array, store, group=group, progress=progress, storage_options=storage_options)
+            found[f"{group}/{name}"] = verify_zarr(
+                array, store, group=group, progress=progress, storage_options=storage_options, uid_secret=uid_secret
+            )
     return found
 
 

@@ -1,0 +1,254 @@
+"""The Basic Application Level Confidentiality Profile (PS3.15 E) on what travels with an array: labels and names, not pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xdicom.errors import MissingDependencyError
+from xdicom.headers.dictionary import to_snake_case
+
+EDITION = "2026c"
+"""Edition of PS3.15 whose table E.1-1 is followed."""
+SHORTEST_SECRET = 16
+"""Letters or bytes that a secret has at least: UIDs are few enough that a short one could be found by trying."""
+_WELL_KNOWN = "1.2.840.10008."
+"""Beginning of the UIDs that DICOM itself has defined."""
+_OF_NO_ELEMENT = frozenset({
+    "affine", "plane", "is_regular", "is_sheared", "shear_degrees", "incomplete", "missing_axis", "missing_cells", "missing_positions",
+    "missing_slices", "missing_values", "odd_places", "filled_positions", "damaged_tables", "stored_dtype", "value_range", "color_space",
+    "tile_rows", "tile_columns", "has_enhanced_palette", "overlay_groups", "modality_lut", "modality_luts", "modality_lut_index",
+    "voi_luts",
+    "presentation_lut", "palette", "real_world_value_maps", "real_world_value_map_index", "segments", "pet_units", "units", "long_name",
+    "source", "standard_name", "time", "cardiac_phase", "slice", "slice_time", "frame", "repetition", "acquisition", "diffusion", "b_value",
+    "b_value_actual", "diffusion_axis", "label_type", "gradient_x", "gradient_y", "gradient_z", "gradient_frequency", "gradient_phase",
+    "gradient_slice", "segment", "segment_color", "segmented_property_category", "segmented_property_type", "coil", "optical_path",
+    "energy_window", "detector", "velocity_encoding", "rr_interval", "stored_values", "x", "y", "z", "px", "py", "pz", "t", "c", "sample",
+    "fill_value", "frame_number", "overlay", "overlays",
+    "image_position_patient_x", "image_position_patient_y", "image_position_patient_z", "window_explanation", "image_index",
+    "velocity_encoding_direction_x", "velocity_encoding_direction_y", "velocity_encoding_direction_z", "phase_number", "temporal_position",
+    "philips_scale_slope", "philips_scale_intercept", "philips_suv_scale_factor", "philips_activity_concentration_scale_factor",
+})  # fmt: skip
+"""Names of labels that are no element's: geometry, axes, tables, and numbers from private elements that values or axes need."""
+_LEFT_OUT = frozenset({"split_by", "notes", "problems", "start", "start_time_of_day_s"})
+"""Names of labels that xdicom makes of dates, paths and texts of the header."""
+_ELEMENTS = {
+    "series_datetime": "series_date", "ge_scan_datetime": "acquisition_date_time", "acquisition_datetime": "acquisition_date_time",
+    "radiopharmaceutical_start_datetime": "radiopharmaceutical_start_date_time", "source_sop_instance_uid": "referenced_sop_instance_uid",
+}  # fmt: skip
+"""Elements that labels of other names are of."""
+_CLOCKS = frozenset({"acquisition_time", "content_time", "frame_reference_date_time"})
+"""Coordinates that count seconds from the earliest frame: no time of day."""
+_TELLING = frozenset({"PN", "DA", "DT", "TM", "LT", "ST", "UT"})
+"""VRs of names, dates and prose: what the table does not list of them is removed, too."""
+_OFTEN_BURNED_IN = frozenset({"US", "XC", "ES", "GM", "OT", "IVUS", "RF", "XA", "SC", "DOC"})
+"""Modalities in whose pixels names are often written."""
+_NODES_OF_SLIDES = re.compile(r"level_\d+|label|overview|thumbnail")
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """New UIDs for old ones: always the same with the same secret, and not to be guessed without it."""
+
+    secret: bytes = field(repr=False)
+    """Key of the mapping."""
+    is_lasting: bool = True
+    """Whether a person has the secret, so that another run can make the same UIDs."""
+
+    def uid(self, uid: str) -> str:
+        """New UID for a UID, as PS3.5 B.2 makes one of a UUID; those that DICOM defined stay.
+
+        Examples
+        --------
+        >>> pseudonyms = pseudonyms_of("sixteen letters and more")
+        >>> pseudonyms.uid("1.2.3") == pseudonyms.uid("1.2.3") != pseudonyms.uid("1.2.4")
+        True
+        >>> pseudonyms.uid("1.2.840.10008.1.2")
+        '1.2.840.10008.1.2'
+        """
+        if not uid or uid.startswith(_WELL_KNOWN):
+            return uid
+        digest = bytearray(hmac.digest(self.secret, uid.encode(), "sha256")[:16])
+        digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80  # a UUID of its own making (RFC 9562 5.8)
+        return f"2.25.{int.from_bytes(digest)}"
+
+    def digest(self, text: str) -> str:
+        """Text of 64 letters in place of `text`."""
+        return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def pseudonyms_of(secret: str | bytes | None) -> Pseudonyms:
+    """Pseudonyms by a secret; without one, such as hold for one export and can't be made again.
+
+    Raises
+    ------
+    ValueError
+        If the secret is short enough to be guessed.
+    """
+    if secret is None:
+        return Pseudonyms(secrets.token_bytes(32), is_lasting=False)
+    key = secret.encode() if isinstance(secret, str) else bytes(secret)
+    if len(key) < SHORTEST_SECRET:
+        raise ValueError(
+            f"uid_secret has {len(key)} letters, and whoever guesses it can undo the pseudonyms: take {SHORTEST_SECRET} or more"
+        )
+    return Pseudonyms(key)
+
+
+def check_profile() -> None:
+    """Nothing, where the profile can be applied.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without the library that has the table.
+    """
+    _profile()
+
+
+def deidentify_array(array: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArray:
+    """`array` with the labels that the profile leaves, and a warning where its pixels may tell more.
+
+    Elements that the table removes, empties or replaces are gone, UIDs are new. Of labels that are no element's, those that
+    xdicom makes stay, but for dates; all others are removed with a warning that names them.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without the library that has the table.
+    """
+    unknown: set[str] = set()
+    coords = {}
+    for key, coordinate in array.coords.items():
+        name, variable = str(key), coordinate.variable
+        fate = "keep" if _is_clock(name, variable) or _is_axis(name, variable) else _fate(name)
+        if fate == "unknown":
+            unknown.add(name)
+        if fate == "uid":
+            variable = _renamed(variable, pseudonyms)
+        elif fate == "keep" and variable.dtype.kind == "M":
+            variable = _since_first(variable)
+        if fate in ("keep", "uid"):
+            coords[key] = xr.Variable(variable.dims, variable.values, deidentify_attrs(variable.attrs, pseudonyms, unknown))
+    attrs = deidentify_attrs(array.attrs, pseudonyms, unknown)
+    attrs |= {
+        "patient_identity_removed": "YES",
+        "deidentification_method": f"PS3.15 {EDITION} Basic Application Level Confidentiality Profile, on labels; pixels not looked at",
+        "longitudinal_temporal_information_modified": "REMOVED",
+    }
+    _warn(array, unknown)
+    return xr.DataArray(array.data, dims=array.dims, coords=coords, attrs=attrs, name=array.name)
+
+
+def deidentify_attrs(attrs: Mapping[Any, Any], pseudonyms: Pseudonyms, unknown: set[str] | None = None) -> dict[str, Any]:
+    """What the profile leaves of attributes; names of those that are no element's are added to `unknown`."""
+    kept: dict[str, Any] = {}
+    for key, value in attrs.items():
+        fate = _fate(str(key))
+        if fate == "unknown" and unknown is not None:
+            unknown.add(str(key))
+        if fate == "uid":
+            kept[str(key)] = [pseudonyms.uid(str(uid)) for uid in value] if isinstance(value, list | tuple) else pseudonyms.uid(str(value))
+        elif fate == "keep":
+            kept[str(key)] = value
+    return kept
+
+
+def node_paths(tree: xr.DataTree, pseudonyms: Pseudonyms | None) -> dict[str, str]:
+    """Path of each node's group, by its path below `tree`; where the profile holds, none that a description is part of."""
+    paths, counts = {".": "."}, dict[tuple[str, str], int]()
+    for node in tree.subtree:
+        path = node.relative_to(tree)
+        if path == ".":
+            continue
+        above, _, name = path.rpartition("/")
+        above = above or "."
+        if pseudonyms is not None and not _NODES_OF_SLIDES.fullmatch(name):
+            kind = re.sub(r"\W", "", str(node.attrs.get("modality", ""))).lower() or "array"
+            counts[above, kind] = counts.get((above, kind), 0) + 1
+            name = f"{kind}_{counts[above, kind]}"
+        paths[path] = name if above == "." else f"{paths[above]}/{name}"
+    return paths
+
+
+def _is_clock(name: str, variable: xr.Variable) -> bool:
+    return name in _CLOCKS and variable.dtype.kind == "f"
+
+
+def _is_axis(name: str, variable: xr.Variable) -> bool:
+    return variable.dims == (name,) and variable.dtype.kind in "iufM" and _fate(name) in ("keep", "unknown")
+
+
+def _since_first(variable: xr.Variable) -> xr.Variable:
+    """Times as seconds since the first of them."""
+    seconds = (variable.values - variable.values.min()) / np.timedelta64(1, "s") if variable.size else variable.values.astype(float)
+    return xr.Variable(variable.dims, seconds, {**variable.attrs, "units": "s"})
+
+
+def _renamed(variable: xr.Variable, pseudonyms: Pseudonyms) -> xr.Variable:
+    uids, codes = np.unique(variable.values.astype(str), return_inverse=True)
+    new = np.array([pseudonyms.uid(uid) for uid in uids.tolist()], object)
+    return xr.Variable(variable.dims, new[codes.reshape(variable.shape)], variable.attrs)
+
+
+def _fate(name: str) -> str:
+    """What becomes of a label: `keep`, `drop`, `uid` or `unknown`."""
+    removed, vrs = _profile()
+    bare = re.sub(r"(?<=[a-z])_\d+$", "", name)
+    if name in _LEFT_OUT:
+        return "drop"
+    if bare in _OF_NO_ELEMENT or name in _OF_NO_ELEMENT:
+        return "keep"
+    element = _ELEMENTS.get(bare, bare)
+    vr = vrs.get(element)
+    if vr is None:
+        return "unknown"
+    if vr == "UI":
+        return "uid"
+    return "drop" if element in removed or vr in _TELLING else "keep"
+
+
+@lru_cache(maxsize=1)
+def _profile() -> tuple[frozenset[str], dict[str, str]]:
+    """Names of the elements that do not stay as they are, and the VR of every element by name.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without the library that has the table.
+    """
+    try:
+        from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as table  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependencyError("deidentify=True needs the table of PS3.15: pip install 'xdicom[deidentify]'") from error
+    from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
+
+    removed = (to_snake_case(keyword_for_tag(entry[0] << 16 | entry[1])) for entry in table.ALL_TAGS)
+    return frozenset(removed) - {""}, {to_snake_case(entry[4]): entry[0] for entry in DicomDictionary.values() if entry[4]}
+
+
+def _warn(array: xr.DataArray, unknown: set[str]) -> None:
+    """Warn of what a person should look at."""
+    burned_in, modality = array.attrs.get("burned_in_annotation"), str(array.attrs.get("modality", ""))
+    found = []
+    if burned_in == "YES":
+        found.append("Burned In Annotation is YES: the pixels hold text that may name a person")
+    elif burned_in != "NO" and (modality in _OFTEN_BURNED_IN or not modality):
+        found.append(f"the header does not say whether the pixels of this {modality or 'unnamed'} image hold burned-in text: look at them")
+    if array.attrs.get("overlay_groups"):
+        groups = ", ".join(f"{group:04X}" for group in array.attrs["overlay_groups"])
+        found.append(f"there are overlay planes (groups {groups}), which stay behind; what they show may be in the pixels, too")
+    if unknown:
+        found.append(f"labels that are neither elements of DICOM nor made by xdicom are left out: {', '.join(sorted(unknown))}")
+    for text in found:
+        warnings.warn(text, UserWarning, stacklevel=7)  # of the accessor's caller

@@ -17,7 +17,7 @@ from xdicom.sources.counters import count, scheme_of
 from xdicom.sources.dicomweb import FRAMES_AT_ONCE, PREFIX, FrameService, address_of
 from xdicom.sources.faults import ChangedError, retried
 from xdicom.sources.options import Options, options_for, prefix_of
-from xdicom.sources.source import Answer, Source
+from xdicom.sources.source import Answer, Source, is_changed
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ def read(client: Client, url: str, offset: int, length: int | None, stamp: str) 
             size = len(answer.data)
         finally:
             count(client.scheme, size)
-        if stamp and answer.stamp and answer.stamp != stamp:
+        if is_changed(stamp, answer.stamp):
             raise ChangedError(f"stamp was {stamp}, is {answer.stamp}")
         return answer
 

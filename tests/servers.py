@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hmac
 import logging
+import os
 import random
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -18,13 +20,41 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+import pytest
+
+ORTHANC_PLUGINS = Path("/usr/share/orthanc/plugins")
+SERVICES_VARIABLE = "XDICOM_SERVICES"
+"""Environment variable: services that must be there, separated by spaces; a test that misses one of them fails and is not skipped."""
+
 KEY, SECRET = "AKIDEXAMPLE", "xyzzyplugh9"
 """Credentials for the S3 server."""
+
+
+def require(service: str) -> None:
+    """Skip the test where `service` (`s3`, `azure` or `dicomweb`) can't be started; fail it where the service must be there."""
+    missing = _missing_for(service)
+    if missing and service in os.environ.get(SERVICES_VARIABLE, "").split():
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+
+
+def _missing_for(service: str) -> str:
+    """What is not installed for `service`, and how to install it; empty where nothing is missing."""
+    if service == "dicomweb":
+        is_there = shutil.which("Orthanc") and list(ORTHANC_PLUGINS.glob("libOrthancDicomWeb*"))
+        return "" if is_there else "Orthanc is not installed: apt-get install --no-install-recommends orthanc orthanc-dicomweb"
+    if service == "azure":
+        is_there = shutil.which("azurite-blob") and find_spec("obstore")
+        return "" if is_there else "Azurite or obstore is not installed: npm install azurite, with its azurite-blob on the PATH"
+    absent = [name for name in ("moto", "flask", "boto3", "s3fs", "obstore") if find_spec(name) is None]
+    return f"not installed: {', '.join(absent)}" if absent else ""
 
 
 class QuietServer(ThreadingHTTPServer):
@@ -257,14 +287,14 @@ class AzureServer:
 
 
 @contextmanager
-def azure_server(program: str, folder: Path) -> Iterator[AzureServer]:
-    """An Azure blob server on 127.0.0.1, which is Azurite (`program`) and keeps its files in `folder`."""
+def azure_server(folder: Path) -> Iterator[AzureServer]:
+    """An Azure blob server on 127.0.0.1, which is Azurite and keeps its files in `folder`."""
     from obstore.store import AzureStore
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder)]
+    command = ["azurite-blob", "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder)]
     process = subprocess.Popen(
         [*command, "--silent", "--skipApiVersionCheck", "--disableTelemetry"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

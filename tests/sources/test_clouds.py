@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import pickle
-import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import xdicom
 from builders import make_ct
-from servers import AZURE_KEY, AzureServer, S3Server, azure_server, s3_server
+from servers import AZURE_KEY, AzureServer, S3Server, azure_server, require, s3_server
 from xdicom.errors import SourceError
 from xdicom.sources import locate, read_range, reset_statistics, statistics
-
-MISSING_FOR_GOOGLE = [name for name in ("moto", "flask", "boto3", "obstore") if find_spec(name) is None]
 
 
 @pytest.fixture(scope="module")
 def google() -> Iterator[S3Server]:
     """A server that speaks S3, which Google's XML interface is made after; requests without a key may read what is public."""
-    if MISSING_FOR_GOOGLE:
-        pytest.skip(f"not installed: {', '.join(MISSING_FOR_GOOGLE)}")
+    require("s3")
     with s3_server() as server:
         yield server
 
@@ -45,10 +40,8 @@ def test_a_series_in_google_storage_is_as_it_is_here(google: S3Server, tmp_path:
 
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
-    program = shutil.which("azurite-blob")
-    if program is None or find_spec("obstore") is None:
-        pytest.skip("Azurite or obstore is not installed: npm install azurite, and its azurite-blob on the PATH")
-    with azure_server(program, tmp_path_factory.mktemp("azurite")) as server:
+    require("azure")
+    with azure_server(tmp_path_factory.mktemp("azurite")) as server:
         yield server
 
 

@@ -1,12 +1,17 @@
-"""Storage on this machine for tests: a web server that serves ranges and fails on command, and an S3 server."""
+"""Storage on this machine for tests: a web server that serves ranges and fails on command, an S3 server, an Azure server."""
 
 from __future__ import annotations
 
+import base64
+import hmac
 import logging
+import os
 import random
 import re
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -15,11 +20,41 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
+
+import pytest
+
+ORTHANC_PLUGINS = Path("/usr/share/orthanc/plugins")
+SERVICES_VARIABLE = "XDICOM_SERVICES"
+"""Environment variable: services that must be there, separated by spaces; a test that misses one of them fails and is not skipped."""
 
 KEY, SECRET = "AKIDEXAMPLE", "xyzzyplugh9"
 """Credentials for the S3 server."""
+
+
+def require(service: str) -> None:
+    """Skip the test where `service` (`s3`, `azure` or `dicomweb`) can't be started; fail it where the service must be there."""
+    missing = _missing_for(service)
+    if missing and service in os.environ.get(SERVICES_VARIABLE, "").split():
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+
+
+def _missing_for(service: str) -> str:
+    """What is not installed for `service`, and how to install it; empty where nothing is missing."""
+    if service == "dicomweb":
+        is_there = shutil.which("Orthanc") and list(ORTHANC_PLUGINS.glob("libOrthancDicomWeb*"))
+        return "" if is_there else "Orthanc is not installed: apt-get install --no-install-recommends orthanc orthanc-dicomweb"
+    if service == "azure":
+        is_there = shutil.which("azurite-blob") and find_spec("obstore")
+        return "" if is_there else "Azurite or obstore is not installed: npm install azurite, with its azurite-blob on the PATH"
+    absent = [name for name in ("moto", "flask", "boto3", "s3fs", "obstore") if find_spec(name) is None]
+    return f"not installed: {', '.join(absent)}" if absent else ""
 
 
 class QuietServer(ThreadingHTTPServer):
@@ -47,7 +82,7 @@ class RangeServer:
         self.trouble: Callable[[str, str, int], str | None] = lambda method, name, earlier: None
         self.latency_s = 0.0
         self.at_once = self.most_at_once = 0
-        self.sends_etags = True
+        self.sends_etags = self.sends_times = True
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._http = QuietServer(("127.0.0.1", 0), self._handler())
@@ -145,7 +180,9 @@ class RangeServer:
                 if data is None:
                     self._send(404, {}, b"nothing", with_body=with_body)
                     return
-                headers = {"Accept-Ranges": "bytes", "Last-Modified": formatdate(1_400_000_000, usegmt=True)}
+                headers = {"Accept-Ranges": "bytes"}
+                if server.sends_times:
+                    headers["Last-Modified"] = formatdate(1_400_000_000, usegmt=True)
                 if server.sends_etags:
                     headers["ETag"] = server.etags[name]
                     if self.headers.get("If-Match", server.etags[name]) != server.etags[name]:
@@ -198,9 +235,9 @@ class S3Server:
         """Storage options for it, with credentials."""
         return {"key": KEY, "secret": SECRET, "client_kwargs": {"endpoint_url": self.endpoint, "region_name": "us-east-1"}}
 
-    def put(self, key: str, data: bytes) -> str:
+    def put(self, key: str, data: bytes, **settings: str) -> str:
         """Url of `data`, kept under `key`."""
-        self.client.put_object(Bucket="bucket", Key=key, Body=data)
+        self.client.put_object(Bucket="bucket", Key=key, Body=data, **settings)
         return f"s3://bucket/{key}"
 
 
@@ -222,3 +259,72 @@ def s3_server() -> Iterator[S3Server]:
     # What moto holds belongs to this process, not to its server: the next one would begin with it.
     urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()
     server.stop()
+
+
+AZURE_ACCOUNT = "devstoreaccount1"
+AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Account and key that every Azurite has; they are no secret."""
+
+
+@dataclass(frozen=True)
+class AzureServer:
+    """An Azure blob server with one container, `container`."""
+
+    endpoint: str
+    """Its address, with the account."""
+    store: Any
+    """Of obstore, to fill it."""
+
+    @property
+    def connection(self) -> str:
+        """Connection string for it, with the key."""
+        return f"DefaultEndpointsProtocol=http;AccountName={AZURE_ACCOUNT};AccountKey={AZURE_KEY};BlobEndpoint={self.endpoint};"
+
+    def put(self, key: str, data: bytes) -> str:
+        """Url of `data`, kept under `key`."""
+        self.store.put(key, data)
+        return f"az://container/{key}"
+
+
+@contextmanager
+def azure_server(folder: Path) -> Iterator[AzureServer]:
+    """An Azure blob server on 127.0.0.1, which is Azurite and keeps its files in `folder`."""
+    from obstore.store import AzureStore
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["azurite-blob", "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder)]
+    process = subprocess.Popen(
+        [*command, "--silent", "--skipApiVersionCheck", "--disableTelemetry"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    endpoint = f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
+    store = AzureStore(
+        "container", account_name=AZURE_ACCOUNT, account_key=AZURE_KEY, endpoint=endpoint, client_options={"allow_http": True}
+    )
+    try:
+        _create_container(f"{endpoint}/container", process)
+        yield AzureServer(endpoint, store)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _create_container(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Make the container at `url`, as soon as the server answers; the request is signed with the account's key."""
+    end = time.monotonic() + 60
+    while True:
+        date, version = formatdate(usegmt=True), "2023-11-03"
+        path = f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{url.rpartition('/')[2]}"
+        words = "PUT" + "\n" * 12 + f"x-ms-date:{date}\nx-ms-version:{version}\n{path}\nrestype:container"
+        signature = base64.b64encode(hmac.digest(base64.b64decode(AZURE_KEY), words.encode(), "sha256")).decode()
+        headers = {"x-ms-date": date, "x-ms-version": version, "Authorization": f"SharedKey {AZURE_ACCOUNT}:{signature}"}
+        try:
+            urlopen(Request(f"{url}?restype=container", method="PUT", headers={**headers, "Content-Length": "0"})).close()
+            return
+        except HTTPError as error:
+            raise AssertionError(f"Azurite says {error.code}") from error
+        except URLError:
+            assert process.poll() is None, "Azurite ended"
+            assert time.monotonic() < end, "Azurite does not answer"
+            time.sleep(0.1)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from servers import KEY, SECRET, RangeServer, S3Server, s3_server
+from servers import KEY, SECRET, RangeServer, S3Server, require, s3_server
 from xdicom.sources import counters, options, remote
-
-MISSING_FOR_S3 = [name for name in ("moto", "flask", "boto3", "s3fs") if find_spec(name) is None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,6 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker("distributed")
+            if "s3" in getattr(item, "fixturenames", ()):
+                item.add_marker("s3")
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +51,7 @@ def web() -> Iterator[RangeServer]:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
     """An S3 server with one bucket."""
-    if MISSING_FOR_S3:
-        pytest.skip(f"not installed: {', '.join(MISSING_FOR_S3)}")
+    require("s3")
     with s3_server() as server:
         yield server
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,13 @@ import pytest
 
 import xdicom
 from builders import make_ct
-from servers import RangeServer, S3Server, s3_server
+from servers import RangeServer, S3Server, require, s3_server
 from xdicom.sources import counters, options, remote, reset_statistics, statistics
-
-MISSING = [name for name in ("moto", "flask", "boto3", "s3fs") if find_spec(name) is None]
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
-    if MISSING:
-        pytest.skip(f"not installed: {', '.join(MISSING)}")
+    require("s3")
     with s3_server() as server:
         yield server
 
@@ -49,6 +45,7 @@ def prefix(s3: S3Server, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["ct.catalog", "anything"])
+@pytest.mark.s3
 def test_a_catalog_on_s3_stands_for_the_location(s3: S3Server, prefix: str, name: str) -> None:
     catalog = xdicom.scan(f"{prefix}/ct/", storage_options=s3.options)
     expected = xdicom.open_series(catalog).compute()
@@ -60,6 +57,7 @@ def test_a_catalog_on_s3_stands_for_the_location(s3: S3Server, prefix: str, name
     assert again.compute().identical(expected)
 
 
+@pytest.mark.s3
 def test_reading_it_takes_few_requests_and_no_header(s3: S3Server, prefix: str) -> None:
     xdicom.scan(f"{prefix}/ct/", storage_options=s3.options).save(f"{prefix}/ct.catalog")
     urls = {entry["Key"] for entry in s3.client.list_objects_v2(Bucket="bucket", Prefix=prefix.removeprefix("s3://bucket/"))["Contents"]}
@@ -70,6 +68,7 @@ def test_reading_it_takes_few_requests_and_no_header(s3: S3Server, prefix: str) 
     assert statistics().requests == 1 + len([url for url in urls if "ct.catalog/" in url])
 
 
+@pytest.mark.s3
 def test_a_catalog_is_replaced(s3: S3Server, prefix: str) -> None:
     catalog = xdicom.scan(f"{prefix}/ct/", storage_options=s3.options)
     catalog.save(f"{prefix}/ct.catalog")
@@ -79,6 +78,7 @@ def test_a_catalog_is_replaced(s3: S3Server, prefix: str) -> None:
     assert len(xdicom.scan(f"{prefix}/ct.catalog").frames) == 3
 
 
+@pytest.mark.s3
 def test_nothing_else_is_replaced(s3: S3Server, prefix: str) -> None:
     catalog = xdicom.scan(f"{prefix}/ct/", storage_options=s3.options)
 
@@ -88,6 +88,7 @@ def test_nothing_else_is_replaced(s3: S3Server, prefix: str) -> None:
     assert len(xdicom.scan(f"{prefix}/ct/").frames) == 3
 
 
+@pytest.mark.s3
 def test_another_zarr_store_is_no_catalog(s3: S3Server, prefix: str) -> None:
     s3.put(f"{prefix.removeprefix('s3://bucket/')}/ct/zarr.json", b'{"zarr_format": 3, "node_type": "group", "attributes": {}}')
 

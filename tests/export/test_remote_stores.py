@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,8 @@ import zarr
 
 import xdicom
 from builders import make_ct
-from servers import KEY, SECRET, RangeServer, S3Server, s3_server
+from servers import KEY, SECRET, RangeServer, S3Server, require, s3_server
 from xdicom.export.zarr_verify import verify_zarr
-
-MISSING = [name for name in ("moto", "flask", "boto3", "s3fs") if find_spec(name) is None]
-in_a_bucket = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
 
 @pytest.fixture
@@ -33,6 +29,7 @@ def web() -> Iterator[RangeServer]:
 @pytest.fixture
 def bucket() -> Iterator[S3Server]:
     """An S3 server with the bucket `bucket`."""
+    require("s3")
     with s3_server() as server:
         yield server
 
@@ -60,7 +57,7 @@ def test_references_reach_frames_on_a_web_server(web: RangeServer, tmp_path: Pat
     assert open_kerchunk(references, "http").identical(ct)
 
 
-@in_a_bucket
+@pytest.mark.s3
 def test_a_store_in_a_bucket_is_written_completed_and_compared(bucket: S3Server, tmp_path: Path) -> None:
     make_ct(tmp_path / "ct", [0.0, 2.5, 5.0, 7.5])
     ct = xdicom.open_series(tmp_path / "ct")
@@ -76,7 +73,7 @@ def test_a_store_in_a_bucket_is_written_completed_and_compared(bucket: S3Server,
     assert xr.open_zarr(url, storage_options=options)["stored_values"].identical(ct)
 
 
-@in_a_bucket
+@pytest.mark.s3
 def test_references_reach_frames_in_a_bucket(bucket: S3Server, tmp_path: Path) -> None:
     for path in make_ct(tmp_path / "ct", transfer_syntax="jpegls"):
         bucket.put(f"study/{path.name}", path.read_bytes())
@@ -85,7 +82,7 @@ def test_references_reach_frames_in_a_bucket(bucket: S3Server, tmp_path: Path) -
     assert open_kerchunk(ct.dicom.to_kerchunk(), "s3", **options_of(bucket)).identical(ct)
 
 
-@in_a_bucket
+@pytest.mark.s3
 def test_references_in_icechunk_reach_frames_in_a_bucket(bucket: S3Server, tmp_path: Path) -> None:
     icechunk = pytest.importorskip("icechunk", reason="icechunk is not installed")
     icechunk.set_logs_filter("error")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -25,11 +24,9 @@ from pydicom.encaps import generate_frames
 
 import xdicom
 from builders import make_cine, make_ct, make_enhanced_mr, make_palette, make_sr, uid
-from servers import QuietServer
+from servers import ORTHANC_PLUGINS, QuietServer, require
 from xdicom.errors import SourceError
 from xdicom.sources import counters, faults, options, remote, reset_statistics, statistics
-
-PLUGINS = Path("/usr/share/orthanc/plugins")
 
 
 class FakeServer:
@@ -137,7 +134,7 @@ class Orthanc:
             "DicomServerEnabled": False,
             "StorageDirectory": str(folder),
             "IndexDirectory": str(folder),
-            "Plugins": [str(PLUGINS)],
+            "Plugins": [str(ORTHANC_PLUGINS)],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }
         (folder / "orthanc.json").write_text(json.dumps(settings))
@@ -164,8 +161,7 @@ class Orthanc:
 
 @pytest.fixture(scope="module")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
-    if not shutil.which("Orthanc") or not list(PLUGINS.glob("libOrthancDicomWeb*")):
-        pytest.skip("Orthanc is not installed: apt-get install --no-install-recommends orthanc orthanc-dicomweb")
+    require("dicomweb")
     server = Orthanc(tmp_path_factory.mktemp("orthanc"))
     yield server
     server.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,15 @@ import pytest
 import xarray as xr
 
 import xdicom
-from servers import S3Server, s3_server
+from servers import S3Server, require, s3_server
 from xdicom.sources import locate, reset_statistics, statistics
 
-MISSING = [name for name in ("moto", "flask", "boto3", "s3fs", "obstore") if find_spec(name) is None]
 pytestmark = [pytest.mark.corpus, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
-    if MISSING:
-        pytest.skip(f"not installed: {', '.join(MISSING)}")
+    require("s3")
     with s3_server() as server:
         yield server
 
@@ -67,6 +64,7 @@ def test_series_on_the_web_are_as_they_are_here(corpus: Path, web: Any) -> None:
     compare(corpus, put)
 
 
+@pytest.mark.s3
 def test_series_on_s3_are_as_they_are_here(corpus: Path, s3: S3Server) -> None:
     def put(name: str, files: dict[str, Path]) -> str:
         for key, path in files.items():

@@ -10,8 +10,8 @@ import pytest
 
 from xdicom.errors import SourceError
 from xdicom.sources import locate, public_options, read_heads, read_range, set_storage_options, using_options
-from xdicom.sources.objectstores import _az, _gs, _http, _s3
 from xdicom.sources.options import Options, options_for, without_secrets
+from xdicom.sources.translations import _az, _gs, _http, _s3, settings_for
 
 SECRET = "xyzzy-plugh-9"
 S3 = {"key": "AKIDEXAMPLE", "secret": SECRET, "anon": False, "client_kwargs": {"endpoint_url": "http://h:9", "aws_session_token": SECRET}}
@@ -208,7 +208,27 @@ def test_an_endpoint_without_encryption_is_allowed_when_it_is_named() -> None:
     assert settings["client_options"]["allow_http"] is True
 
 
-@pytest.mark.parametrize("options", [{"profile": "work"}, {"config_kwargs": {}}, {"anon": True, "session": object()}])
+def test_options_of_how_s3fs_buffers_are_left_out_and_those_of_its_client_translate() -> None:
+    buffers = {"default_fill_cache": False, "use_listings_cache": False, "key": None}
+    client = {"client_kwargs": {"verify": False}, "config_kwargs": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}}
+
+    settings = settings_for("s3://bucket/a", {"anon": True, **buffers, **client})
+
+    assert settings is not None
+    assert settings.pop("client_options")["allow_invalid_certificates"] is True
+    assert settings == {"kind": "s3", "bucket": "bucket", "skip_signature": True, "virtual_hosted_style_request": True}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"profile": "work"},
+        {"anon": True, "session": object()},
+        {"anon": True, "config_kwargs": {"proxies": {}}},
+        {"anon": True, "config_kwargs": {"s3": {"payload_signing_enabled": True}}},
+        {"anon": True, "client_kwargs": {"verify": "/etc/ca.pem"}},
+    ],
+)
 def test_options_of_s3fs_that_do_not_translate_are_left_to_it(options: dict[str, object]) -> None:
     assert _s3("bucket", options) is None
 
@@ -228,6 +248,10 @@ def test_credentials_in_the_files_of_botocore_are_left_to_s3fs(monkeypatch: pyte
         ({"token": "anon"}, {"skip_signature": True}),
         ({"project": "p"}, {}),
         ({"token": "/keys/a.json"}, {"application_credentials": "/keys/a.json"}),
+        ({"token": "google_default"}, {}),
+        ({"token": "anon", "endpoint_url": "http://h:9/"}, {"skip_signature": True, "base_url": "http://h:9"}),
+        ({"token": {"type": "service_account", "x": 1}}, {"service_account_key": '{"type": "service_account", "x": 1}'}),
+        ({"token": {"type": "authorized_user"}}, None),
         ({"token": "browser"}, None),
         ({"consistency": "md5"}, None),
     ],
@@ -244,17 +268,49 @@ def test_options_of_gcsfs_translate(options: dict[str, object], expected: dict[s
         ("box@acc.dfs.core.windows.net", {}, {"container_name": "box", "account_name": "acc"}),
         ("box", {"account_name": "acc", "account_key": "k"}, {"container_name": "box", "account_name": "acc", "account_key": "k"}),
         ("box", {"account_name": "acc", "anon": True}, {"container_name": "box", "account_name": "acc", "skip_signature": True}),
+        (
+            "box",
+            {"connection_string": "AccountName=acc;AccountKey=k==;EndpointSuffix=core.chinacloudapi.cn"},
+            {"container_name": "box", "account_name": "acc", "account_key": "k==", "endpoint": "https://acc.blob.core.chinacloudapi.cn"},
+        ),
+        (
+            "box",
+            {"connection_string": "BlobEndpoint=https://acc.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=x"},
+            {
+                "container_name": "box",
+                "account_name": "acc",
+                "sas_key": "sv=1&sig=x",
+                "endpoint": "https://acc.blob.core.windows.net/",
+            },
+        ),
+        (
+            "box",
+            {"account_name": "acc", "account_host": "acc.blob.example"},
+            {"container_name": "box", "account_name": "acc", "endpoint": "https://acc.blob.example"},
+        ),
         ("box", {"connection_string": "x"}, None),
+        ("box", {"account_name": "acc", "credential": object()}, None),
         ("box", {}, None),
     ],
 )
 def test_options_of_adlfs_translate(
     monkeypatch: pytest.MonkeyPatch, place: str, options: dict[str, object], expected: dict[str, object] | None
 ) -> None:
-    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    for name in ("ACCOUNT_NAME", "CONNECTION_STRING"):
+        monkeypatch.delenv(f"AZURE_STORAGE_{name}", raising=False)
     settings = _az(place, options)
 
     assert (settings and {name: value for name, value in settings.items() if name not in ("kind", "client_options")}) == expected
+
+
+def test_a_connection_string_may_lie_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountName=acc;AccountKey=k")
+
+    settings = settings_for("az://box/a.dcm", {})
+
+    assert settings is not None
+    assert (settings["account_name"], settings["account_key"]) == ("acc", "k")
 
 
 def test_only_headers_translate_for_web_servers() -> None:
@@ -262,7 +318,7 @@ def test_only_headers_translate_for_web_servers() -> None:
 
     assert settings is not None
     assert settings["client_options"]["default_headers"] == {"a": "b"}
-    assert settings["client_options"]["allow_http"] is False
+    assert "allow_http" not in settings["client_options"]
     assert _http("h", {"client_kwargs": {"auth": object()}}, "https") is None
 
 
@@ -271,6 +327,7 @@ def test_only_headers_translate_for_web_servers() -> None:
     [
         ("s3://bucket/a", {"anon": True, "region": "eu"}),
         ("gs://bucket/a", {"token": "anon"}),
+        ("gcs://bucket/a", {"token": "anon"}),
         ("az://box/a", {"account_name": "acc", "anon": True}),
         ("https://host/a", {}),
     ],

@@ -6,18 +6,16 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 
-from servers import SECRET, s3_server
+from servers import SECRET, require, s3_server
 from xdicom.errors import SourceError
 from xdicom.sources import locate, public_options, read_heads, read_range, read_ranges, reset_statistics, statistics, using_options, whole
 
-MISSING = [name for name in ("moto", "flask", "boto3", "s3fs", "obstore") if find_spec(name) is None]
-pytestmark = [pytest.mark.s3, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")]
+pytestmark = pytest.mark.s3
 
 DATA = bytes(range(256)) * 400
 
@@ -25,6 +23,7 @@ DATA = bytes(range(256)) * 400
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """Address of an S3 server with one bucket."""
+    require("s3")
     with s3_server() as server:
         for name in ("a.dcm", "deep/b c.dcm", "deep/x%20y#?ü.dcm", "deep/.hidden"):
             server.put(f"study/{name}", DATA)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import tarfile
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,6 @@ from xdicom.sources import (
     faults,
     inflate_of,
     locate,
-    objectstores,
     read_heads,
     read_heads_into,
     read_into,
@@ -25,6 +27,7 @@ from xdicom.sources import (
     read_ranges,
     reset_statistics,
     statistics,
+    translations,
     whole,
 )
 
@@ -189,7 +192,7 @@ def test_a_failure_that_may_pass_is_tried_again(web: Any, url: str, library: str
 
 def test_a_server_that_hangs_is_asked_again(web: Any, url: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if library == "obstore":
-        monkeypatch.setitem(objectstores._CLIENT, "read_timeout", "300ms")
+        monkeypatch.setitem(translations.CLIENT, "read_timeout", "300ms")
         options: dict[str, object] = {}
     else:
         import aiohttp
@@ -258,6 +261,17 @@ def test_a_change_is_seen_by_the_time_where_there_are_no_etags(web: Any, url: st
         read_ranges(url, [0], [10], stamp="2013-01-01T00:00:00+00:00")
 
 
+def test_where_nothing_else_is_told_another_size_is_a_change(web: Any, url: str) -> None:
+    web.sends_etags = web.sends_times = False
+    (source,) = locate(url)
+    assert source.stamp == f"{len(DATA)} bytes"
+    assert read_range(url, 0, 10, stamp=source.stamp) == DATA[:10]
+    web.put("folder/a.dcm", DATA + b"more")
+
+    with pytest.raises(SourceError, match="changed since it was scanned"):
+        read_range(url, 0, 10, stamp=source.stamp)
+
+
 def test_a_server_that_serves_no_ranges_gives_an_error_rather_than_wrong_bytes(web: Any, url: str) -> None:
     web.trouble = lambda method, name, earlier: "no range"
 
@@ -298,9 +312,6 @@ def test_deflated_content_is_fetched_once(web: Any) -> None:
 
 
 def test_members_of_a_remote_archive_are_spans_of_it(web: Any) -> None:
-    import io
-    import zipfile
-
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as file:
         for i in range(5):
@@ -312,6 +323,27 @@ def test_members_of_a_remote_archive_are_spans_of_it(web: Any) -> None:
 
     assert found == locate(url)
     assert [read_range(source.url, 10, 5) for source in found] == [bytes([i]) * 5 for i in range(5)]
+
+
+def test_neighbouring_members_of_a_remote_archive_are_one_request(web: Any) -> None:
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w") as file:
+        for i in range(5):
+            info = tarfile.TarInfo(f"{i}.dcm")
+            info.size = 4000
+            file.addfile(info, io.BytesIO(bytes([i]) * 4000))
+    found = locate(web.put("a.tar", memory.getvalue()))
+    urls, stamps = [source.url for source in found], [source.stamp for source in found]
+    outs = [np.zeros(3800, np.uint8) for _ in urls]
+    web.requests.clear()
+
+    parts = read_many(urls, [100] * 5, [5000] * 5, stamps)
+    got = read_many_into(urls, [100] * 5, outs, stamps)
+
+    assert parts == [bytes([i]) * 3900 for i in range(5)]
+    assert got == [3800] * 5
+    assert [out.tobytes() for out in outs] == [bytes([i]) * 3800 for i in range(5)]
+    assert len(web.requests) == 2
 
 
 def test_a_chain_of_fsspec_is_read_through_it(web: Any, url: str, library: str) -> None:

@@ -21,6 +21,7 @@ from xdicom.model.frames import FrameTable
 from xdicom.pixels.samples import is_subsampled
 from xdicom.pixels.support import check_supported
 from xdicom.sources.chain import Span, split_chain
+from xdicom.sources.dicomweb import PREFIX as DICOMWEB
 
 _PLANE = ("y", "x", "sample")
 
@@ -192,6 +193,8 @@ def _direct(url: str) -> tuple[str, int]:
         If they lie in it compressed.
     """
     links, outer = split_chain(url)
+    if outer.startswith(DICOMWEB):
+        raise UnsupportedEncodingError(f"{url}: a DICOMweb server has no byte ranges to refer to: copy the frames with .dicom.to_zarr()")
     shift = 0
     for link in links:
         if not isinstance(link, Span):

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 
-from xdicom.errors import NotDicomError, SourceError, UnsupportedEncodingError, XDicomError
-from xdicom.headers.records import parse_header, pixel_encoding
+from xdicom.errors import NotDicomError, SourceError, XDicomError
+from xdicom.headers.records import HEAD_LENGTH, parse_header, pixel_encoding
 from xdicom.headers.spans import Spans, native_spans
 from xdicom.headers.web_metadata import encode_header
 from xdicom.index.catalog import Catalog, Problem
-from xdicom.index.scan import Instance, catalog_of
-from xdicom.model.encoding import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
+from xdicom.index.scan import Instance, catalog_of, read_instance
+from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
 from xdicom.sources import remote
-from xdicom.sources.dicomweb import ENCAPSULATED_STRIDE, PREFIX, FrameService, address_with
+from xdicom.sources.concurrency import at_once
+from xdicom.sources.dicomweb import ENCAPSULATED_STRIDE, FRAMES_START, PREFIX, FrameService, address_with
 from xdicom.sources.options import merge, prefix_of, set_storage_options, without_secrets
+from xdicom.sources.ranges import whole
+from xdicom.sources.remote import Client
 from xdicom.sources.source import Source
 
 _AVAILABLE_TRANSFER_SYNTAX = "00083002"
+_FLOATS = ("7FE00008", "7FE00009")
+"""Float and Double Float Pixel Data."""
 
 
 def is_dicomweb(location: object) -> bool:
@@ -32,7 +38,8 @@ def scan_dicomweb(location: str, storage_options: Mapping[str, object] | None = 
     """Catalog of the instances of a study, a series or one instance: `dicomweb+https://host/path/studies/…[/series/…[/instances/…]]`.
 
     One request brings the metadata of all instances. Where they do not name the transfer syntax, the first frame of each
-    series is asked for, which does.
+    series is asked for, which does. Instances whose frames can't be had by number (big endian, deflated, floating point,
+    bits that begin within bytes, or a server that refuses) are fetched as files.
 
     Raises
     ------
@@ -51,49 +58,83 @@ def scan_dicomweb(location: str, storage_options: Mapping[str, object] | None = 
     client = remote.client_for(url)
     service = client.storage
     assert isinstance(service, FrameService)
+    server = _Server(client, service, plain, url.partition("/studies/")[0])
     listed = remote.ask(client, url, lambda: service.metadata(url)) or []
-    top = url.partition("/studies/")[0]
-    syntaxes: dict[str, str] = {}
-    outcomes: list[tuple[Source, Instance | Problem]] = []
-    for metadata in listed:
+    sources = [Source(server.place_of(metadata), -1, "") for metadata in listed]
+    found = [_attempt(server.read_metadata, metadata, source.url) for metadata, source in zip(listed, sources, strict=True)]
+    left = [number for number, outcome in enumerate(found) if outcome is None]
+    for number, outcome in zip(left, at_once(lambda i: _attempt(_read_whole, sources[i].url, sources[i].url), left), strict=True):
+        found[number] = outcome
+    return catalog_of([(source, outcome) for source, outcome in zip(sources, found, strict=True) if outcome is not None])
+
+
+Outcome = Instance | Problem
+A = TypeVar("A")
+
+
+def _attempt(read: Callable[[A], Instance | None], what: A, place: str) -> Outcome | None:
+    """What `read` gives, or why the instance at `place` can't be read."""
+    try:
+        return read(what)
+    except XDicomError as error:
+        return Problem(place, str(error), type(error).__name__)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        return Problem(place, f"the metadata can't be read ({type(error).__name__})", "NotDicomError")
+
+
+@dataclass(slots=True)
+class _Server:
+    """A DICOMweb server, and the transfer syntax of each of its series that was asked for."""
+
+    client: Client
+    service: FrameService
+    location: str
+    top: str
+    syntaxes: dict[str, str] = field(default_factory=dict)
+
+    def place_of(self, metadata: Mapping[str, Any]) -> str:
+        """Url of the instance that `metadata` are of."""
         study, series, uid = (_first(metadata, tag) for tag in ("0020000D", "0020000E", "00080018"))
-        place = f"{top}/studies/{study}/series/{series}/instances/{uid}"
+        return f"{self.top}/studies/{study}/series/{series}/instances/{uid}"
 
-        def fetch_bulk(address: str, place: str = place) -> bytes:
-            whole = urljoin(f"{place.removeprefix(PREFIX)}/", address)
-            if urlsplit(whole)[:2] != urlsplit(plain)[:2]:
-                return b""  # what is secret is not shown to another host
-            return remote.ask(client, place, lambda: service.bulk(whole)) or b""
+    def read_metadata(self, metadata: Mapping[str, Any]) -> Instance | None:
+        """What `metadata` say, with frames at addresses of their own; None where its frames can't be had by number."""
+        place = self.place_of(metadata)
+        if "00280010" not in metadata:
+            raise NotDicomError(f"no pixel data (SOP Class {_first(metadata, '00080016') or 'not stated'})")
+        if any(tag in metadata for tag in _FLOATS):
+            return None
+        transfer_syntax_uid = self.syntax_of(metadata, place)
+        if transfer_syntax_uid in ("", EXPLICIT_BIG_ENDIAN, DEFLATED_LITTLE_ENDIAN):
+            return None
+        header = encode_header(metadata, transfer_syntax_uid, lambda address: self.fetch_bulk(address, place))
+        return _by_frames(place, header, transfer_syntax_uid)
 
-        def syntax_of(series: str = series, place: str = place, metadata: Mapping[str, Any] = metadata) -> str:
-            named = _first(metadata, _AVAILABLE_TRANSFER_SYNTAX)
-            if named:
-                return named
-            if series not in syntaxes:
-                part = remote.ask(client, place, lambda: service.first_frame(place))
-                syntaxes[series] = (part and part.transfer_syntax_uid) or EXPLICIT_LITTLE_ENDIAN
-            return syntaxes[series]
+    def syntax_of(self, metadata: Mapping[str, Any], place: str) -> str:
+        """Transfer syntax of an instance; empty where the server gives no frame of its series by number."""
+        named = _first(metadata, _AVAILABLE_TRANSFER_SYNTAX)
+        if named:
+            return named
+        series = _first(metadata, "0020000E")
+        if series not in self.syntaxes:
+            try:
+                part = remote.ask(self.client, place, lambda: self.service.first_frame(place))
+            except SourceError:
+                self.syntaxes[series] = ""
+            else:
+                self.syntaxes[series] = (part and part.transfer_syntax_uid) or EXPLICIT_LITTLE_ENDIAN
+        return self.syntaxes[series]
 
-        source = Source(place, -1, "")
-        try:
-            if "00280010" not in metadata:
-                raise NotDicomError(f"no pixel data (SOP Class {_first(metadata, '00080016') or 'not stated'})")
-            transfer_syntax_uid = syntax_of()
-            header = encode_header(metadata, transfer_syntax_uid, fetch_bulk)
-            outcomes.append((source, _instance(place, header, transfer_syntax_uid)))
-        except XDicomError as error:
-            outcomes.append((source, Problem(place, str(error), type(error).__name__)))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            outcomes.append((source, Problem(place, f"the metadata can't be read ({type(error).__name__})", "NotDicomError")))
-    return catalog_of(outcomes)
+    def fetch_bulk(self, address: str, place: str) -> bytes:
+        """A value that the metadata leave out."""
+        whole_address = urljoin(f"{place.removeprefix(PREFIX)}/", address)
+        if urlsplit(whole_address)[:2] != urlsplit(self.location)[:2]:
+            return b""  # what is secret is not shown to another host
+        return remote.ask(self.client, place, lambda: self.service.bulk(whole_address)) or b""
 
 
-def _instance(place: str, data: bytes, transfer_syntax_uid: str) -> Instance:
-    """What a header says, with frames at addresses of their own."""
-    if transfer_syntax_uid == EXPLICIT_BIG_ENDIAN:
-        raise UnsupportedEncodingError(
-            "big-endian frames are not read from a DICOMweb server, which may turn them around or not: download the instance"
-        )
+def _by_frames(place: str, data: bytes, transfer_syntax_uid: str) -> Instance | None:
+    """What a header says, with frames at addresses of their own; None where they begin within bytes."""
     if transfer_syntax_uid in NATIVE_SYNTAXES:
         transfer_syntax_uid = EXPLICIT_LITTLE_ENDIAN  # which native frames have, however the file was written
     header = parse_header(data, lambda offset, length: data[offset : offset + length], len(data))
@@ -102,15 +143,19 @@ def _instance(place: str, data: bytes, transfer_syntax_uid: str) -> Instance:
     count = max(1, int(header.number("number_of_frames", 1)))
     if encoding.is_encapsulated:
         stride = ENCAPSULATED_STRIDE
-        spans = Spans(np.arange(count, dtype=np.int64) * stride, np.full(count, stride, np.int64))
+        spans = Spans(FRAMES_START + np.arange(count, dtype=np.int64) * stride, np.full(count, stride, np.int64))
+    elif encoding.native_frame_bits % 8 and count > 1:
+        return None
     else:
-        if encoding.native_frame_bits % 8 and count > 1:
-            raise UnsupportedEncodingError(
-                "frames of single bits that begin within a byte are not read from a DICOMweb server: download the instance"
-            )
         stride = encoding.native_span(1)[1]
-        spans = native_spans(0, count * stride, encoding, count)
+        spans = native_spans(FRAMES_START, count * stride, encoding, count)
     return address_with(place, stride, transfer_syntax_uid), -1, header, encoding, spans
+
+
+def _read_whole(place: str) -> Instance:
+    """What the instance at `place` says, fetched as a file."""
+    data = whole(place)
+    return read_instance(Source(place, len(data), ""), data[:HEAD_LENGTH])
 
 
 def _first(metadata: Mapping[str, Any], tag: str) -> str:

@@ -232,7 +232,7 @@ Instance = tuple[str, int, Header, PixelEncoding, Spans]
 def _attempt(source: Source, head: bytes) -> Instance | Problem:
     """Url, size, header, encoding and spans of what lies at `source`, or why it can't be read."""
     try:
-        return _read(source, head)
+        return read_instance(source, head)
     except XDicomError as error:
         return Problem(source.url, str(error), type(error).__name__, source.stamp)
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
@@ -254,7 +254,8 @@ def _gather(number: int, source: Source, outcome: Instance | Problem, gathered: 
     gathered.notes.extend(Problem(source.url, note) for note in (*header.notes, *spans.notes))
 
 
-def _read(source: Source, head: bytes) -> Instance:
+def read_instance(source: Source, head: bytes) -> Instance:
+    """Header, encoding and frames of the instance at `source`, whose first bytes are `head`."""
     if not head:
         raise NotDicomError("the file is empty")
     with Reader(source.url, source.stamp) as reader:

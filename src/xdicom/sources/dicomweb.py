@@ -1,7 +1,8 @@
-"""Frames and metadata of a DICOMweb server by WADO-RS (PS3.18 10.4), behind the same door as bytes of any other storage.
+"""Frames, instances and metadata of a DICOMweb server by WADO-RS (PS3.18 10.4), behind the same door as bytes of any other storage.
 
-Frames of an instance are given addresses as if they lay one behind the other: frame `n` (from 1) begins at
-`(n - 1) * stride`. The url of an instance ends with `#stride;transfer-syntax`, so that it says all that a worker needs.
+The url of an instance is that of a file: its bytes are those of the instance as the server keeps it, fetched as a whole.
+Where it ends with `#stride;transfer-syntax`, frames have addresses behind the file as if they lay one after the other:
+frame `n` (from 1) begins at `FRAMES_START + (n - 1) * stride`. So a url says all that a worker needs.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from xdicom.sources.source import Answer, Source
 PREFIX = "dicomweb+"
 FRAMES_AT_ONCE = 64
 """Frames that one request names at most."""
+FRAMES_START = 1 << 40
+"""Address of the first frame; what lies in front of it is the instance as a file [bytes]."""
 ENCAPSULATED_STRIDE = 1 << 32
 """More than any compressed frame has, since an item's length has 32 bits [bytes]."""
 _ORIGINAL = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+_ORIGINAL_INSTANCE = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _ITEM = b"\xfe\xff\x00\xe0"
 
 
@@ -64,10 +68,9 @@ class FrameService:
         self._headers = dict(headers) if isinstance(headers, Mapping) else {}
         self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=urllib3.Timeout(connect=10, read=60))
 
-    def read(self, url: str, offset: int, length: int | None, stamp: str) -> Answer:  # noqa: ARG002 - as all storage does
-        """Bytes of one frame, which begins at `offset`."""
-        (data,) = self.frames(url, [offset // address_of(url)[1] + 1])
-        return Answer(data[:length])
+    def read(self, url: str, offset: int, length: int | None, stamp: str) -> Answer:
+        """Nothing: an instance is fetched as a whole, and frames by their numbers."""
+        raise NotImplementedError(f"{url} has no byte ranges")
 
     def describe(self, url: str) -> Source:
         """An instance as a source, of which nothing is known before it is read."""
@@ -90,6 +93,13 @@ class FrameService:
     def first_frame(self, url: str) -> Part:
         """First frame of an instance, as it is stored."""
         return self._parts(f"{url}/frames/1", _ORIGINAL)[0]
+
+    def instance(self, url: str) -> bytes:
+        """An instance as a file, in the transfer syntax that it is kept in."""
+        parts = self._parts(address_of(url)[0], _ORIGINAL_INSTANCE)
+        if len(parts) != 1:
+            raise ShortReadError(f"{len(parts)} instances came where one was asked for")
+        return parts[0].data
 
     def frames(self, url: str, numbers: Sequence[int]) -> list[bytes]:
         """Frames of an instance, in one request: native ones as they are, others each as an item (PS3.5 A.4)."""
@@ -138,10 +148,10 @@ def address_with(instance: str, stride: int, transfer_syntax_uid: str) -> str:
 
 
 def address_of(url: str) -> tuple[str, int, str]:
-    """Instance, stride and transfer syntax that `url` names."""
+    """Instance, stride and transfer syntax that `url` names; stride 0 where it is no more than an instance."""
     instance, _, rest = url.partition("#")
     stride, _, transfer_syntax_uid = rest.partition(";")
-    return instance, int(stride), transfer_syntax_uid
+    return instance, int(stride or 0), transfer_syntax_uid
 
 
 def split_parts(data: bytes, content_type: str) -> list[Part]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import importlib.util
 import random
 import re
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from xdicom.errors import MissingDependencyError, SourceError, XDicomError
-from xdicom.sources.counters import count_retry
+from xdicom.sources.counters import count_retry, scheme_of
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ class Verdict(enum.Enum):
     BEYOND_END = "ends before the bytes asked for"
     UNINSTALLED = "needs a library that is not installed"
     REFUSED = "the request was refused"
+    BROKEN = "the library that asks storage failed"
     TRANSIENT = "storage did not answer"
 
 
@@ -43,6 +45,8 @@ class ChangedError(Exception):
     """An answer from another content than the one that was scanned."""
 
 
+_PANIC = "PanicException"
+"""What a library written in Rust raises when it breaks; it is no `Exception`, and does not pickle."""
 _BY_NAME = {
     "ShortReadError": Verdict.TRANSIENT,
     "ChangedError": Verdict.CHANGED,
@@ -57,6 +61,7 @@ _BY_NAME = {
     "InvalidPathError": Verdict.REFUSED,
     "UnknownConfigurationKeyError": Verdict.REFUSED,
     "ImportError": Verdict.UNINSTALLED,
+    "PanicException": Verdict.BROKEN,
 }
 _BY_STATUS = {
     401: Verdict.DENIED,
@@ -150,7 +155,9 @@ def retried(request: Callable[[], T], url: str, redact: Callable[[str], str] = s
             return request()
         except XDicomError:
             raise
-        except Exception as error:  # noqa: BLE001 - each library has errors of its own, often without a common class
+        except BaseException as error:  # each library has errors of its own, often without a common class
+            if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+                raise
             verdict = judge(error)
             if verdict is Verdict.BEYOND_END:
                 return None
@@ -163,14 +170,30 @@ def retried(request: Callable[[], T], url: str, redact: Callable[[str], str] = s
     raise AssertionError("unreachable")
 
 
-def _failure(error: Exception, verdict: Verdict, url: str, redact: Callable[[str], str], tries: int) -> XDicomError:
+_BY_FSSPEC = {"gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "abfss": "adlfs"}
+"""Libraries that read a kind of storage where obstore can't, and that the extra `cloud` does not bring."""
+_NAMED_LIBRARY = re.compile(r"[\"'`]([A-Za-z][\w.-]*)|install (?:the )?([a-z][\w.-]+)")
+
+
+def _remedy(url: str, reason: str) -> str:
+    """How to install what reads the storage of `url`; for most kinds fsspec has the name of it in `reason`."""
+    scheme = scheme_of(url)
+    if scheme in _BY_FSSPEC and importlib.util.find_spec("obstore") is not None:
+        return f"pip install {_BY_FSSPEC[scheme]}: obstore does not take these storage_options, this name, or a forked process."
+    if scheme in _BY_FSSPEC or scheme in ("s3", "s3a", "http", "https"):
+        return "pip install 'xdicom[cloud]'"
+    named = _NAMED_LIBRARY.search(reason)
+    return f"pip install {named[1] or named[2]}" if named else "pip install the library that it names"
+
+
+def _failure(error: BaseException, verdict: Verdict, url: str, redact: Callable[[str], str], tries: int) -> XDicomError:
     """The error to report."""
     url = redact(url)
     reason = redact(f"{type(error).__name__}: {_words_of(error)}").strip()
     if len(reason) > 400:
         reason = f"{reason[:400]}…"
     if verdict is Verdict.UNINSTALLED:
-        return MissingDependencyError(f"{url}: a library for this kind of storage is not installed ({reason}). pip install 'xdicom[cloud]'")
+        return MissingDependencyError(f"{url}: a library for this kind of storage is not installed ({reason}). {_remedy(url, reason)}")
     if verdict is Verdict.CHANGED:
         return SourceError(f"{url}: {verdict.value} ({reason}). Another try will not help: scan it again.")
     if verdict is Verdict.TRANSIENT:

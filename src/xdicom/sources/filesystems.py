@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from xdicom.sources.counters import count, scheme_of
 from xdicom.sources.faults import ChangedError, ShortReadError
 from xdicom.sources.options import Options
-from xdicom.sources.source import Answer, Source, stamp_of
+from xdicom.sources.source import Answer, Source, is_changed, stamp_of
 
 _HTTP = ("http://", "https://")
 
@@ -30,8 +31,9 @@ class FileSystem:
             return _read_http(system, path, offset, length, stamp)
         if stamp:
             system.invalidate_cache()
-            found = stamp_of(system.info(path))
-            if found != stamp:
+            count(scheme_of(url), 0)
+            found = _source(url, system.info(path)).stamp
+            if is_changed(stamp, found):
                 raise ChangedError(f"stamp was {stamp}, is {found}")
         if length is None:
             return Answer(bytes(system.cat_file(path)))
@@ -95,8 +97,9 @@ def _is_folder(name: str, info: Mapping[str, Any]) -> bool:
 
 
 def _source(url: str, info: Mapping[str, Any]) -> Source:
-    size = info.get("size")
-    return Source(url, -1 if size is None else int(size), stamp_of(info))
+    given = info.get("size")
+    size = -1 if given is None else int(given)
+    return Source(url, size, stamp_of(info, size))
 
 
 def _read_http(system: Any, url: str, offset: int, length: int | None, stamp: str) -> Answer:
@@ -109,11 +112,10 @@ def _read_http(system: Any, url: str, offset: int, length: int | None, stamp: st
     if stamp.startswith('"'):
         headers["If-Match"] = stamp
     status, answered, data = sync(system.loop, _get, system, url, headers)
-    stamp = stamp_of(answered)
     if status != 206:
         if length is not None and (offset or len(data) > length):
             raise NotImplementedError("the server does not serve byte ranges; download the file, or put 'simplecache::' before the url")
-        return Answer(data, len(data), stamp)
+        return Answer(data, len(data), stamp_of(answered, len(data)))
     served, _, total = answered.get("Content-Range", "").removeprefix("bytes ").partition("/")
     if length is not None and served.partition("-")[0] != str(offset):
         raise ShortReadError(f"bytes {served} came instead of those from {offset} on")
@@ -121,13 +123,16 @@ def _read_http(system: Any, url: str, offset: int, length: int | None, stamp: st
     wanted = length if size < 0 or length is None else max(0, min(length, size - offset))
     if len(data) != wanted and (size >= 0 or len(data) > (wanted or 0)):
         raise ShortReadError(f"{len(data)} of {wanted} bytes from byte {offset} on came")
-    return Answer(data, size, stamp)
+    return Answer(data, size, stamp_of(answered, size))
 
 
 async def _get(system: Any, url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
     """Status, headers and body of one GET."""
     session = await system.set_session()
     settings = {**system.kwargs, "headers": {**system.kwargs.get("headers", {}), **headers}}
+    if "timeout" not in {**system.kwargs, **system.client_kwargs}:
+        # The limits of one request that obstore has; aiohttp's own is five minutes for all of it, however much there is.
+        settings["timeout"] = type(session.timeout)(total=900, sock_connect=10, sock_read=30)
     async with session.get(system.encode_url(url), **settings) as response:
         data = await response.read()
         response.raise_for_status()

@@ -24,6 +24,7 @@ PublicOptions = tuple[tuple[str, tuple[tuple[str, object], ...]], ...]
 
 _PUBLIC = frozenset(
     {
+        "account_host",
         "account_name",
         "allow_http",
         "anon",

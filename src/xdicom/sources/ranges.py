@@ -133,7 +133,8 @@ def read_many(
 ) -> list[bytes]:
     """One stretch of each of `urls`, which may name a source several times, in the order asked for.
 
-    Each source is read as by `read_ranges`; remote ones are asked at the same time.
+    Each source is read as by `read_ranges`; remote ones are asked at the same time. Spans of one source, such as members of
+    an archive, are stretches of it: those that lie near each other are one request.
 
     Parameters
     ----------
@@ -147,10 +148,10 @@ def read_many(
     SourceError
         As for `read_range`.
     """
+    urls, starts, sizes = _outside_spans(urls, np.asarray(offsets, dtype=np.int64), np.asarray(lengths, dtype=np.int64))
     members: dict[tuple[str, str], list[int]] = {}
     for number, place in enumerate(zip(urls, stamps, strict=True)):
         members.setdefault(place, []).append(number)
-    starts, sizes = np.asarray(offsets, dtype=np.int64), np.asarray(lengths, dtype=np.int64)
 
     def fetch(place: tuple[str, str]) -> list[bytes]:
         return read_ranges(place[0], starts[members[place]], sizes[members[place]], stamp=place[1])
@@ -186,18 +187,38 @@ def read_many_into(
     SourceError
         As for `read_range`.
     """
-    starts = np.asarray(offsets, dtype=np.int64).tolist()
+    if all(map(is_local, urls)):
+        places = zip(urls, np.asarray(offsets, dtype=np.int64).tolist(), outs, stamps, strict=True)
+        return [read_into(url, start, out, stamp=stamp) for url, start, out, stamp in places]
+    buffers = [_bytes_of(out) for out in outs]
+    sizes = np.array([len(buffer) for buffer in buffers], np.int64)
+    urls, starts, sizes = _outside_spans(urls, np.asarray(offsets, dtype=np.int64), sizes)
     if all(map(is_local, urls)) or len(set(urls)) == len(urls):
 
         def fetch(number: int) -> int:
-            return read_into(urls[number], starts[number], outs[number], stamp=stamps[number])
+            return read_into(urls[number], int(starts[number]), buffers[number][: sizes[number]], stamp=stamps[number])
 
         return list(_each(fetch, range(len(urls)), urls))
-    buffers = [_bytes_of(out) for out in outs]
-    parts = read_many(urls, starts, [len(buffer) for buffer in buffers], stamps)  # joins what lies near each other
+    parts = read_many(urls, starts, sizes, stamps)  # joins what lies near each other
     for buffer, part in zip(buffers, parts, strict=True):
         buffer[: len(part)] = part
     return [len(part) for part in parts]
+
+
+def _outside_spans(urls: Sequence[str], starts: np.ndarray, sizes: np.ndarray) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
+    """The same stretches, as such of the sources that spans are cut from."""
+    spans = [number for number, url in enumerate(urls) if url.startswith("span@")]
+    if not spans:
+        return urls, starts, sizes
+    urls, starts, sizes = list(urls), starts.copy(), sizes.copy()
+    for number in spans:
+        link, outer = split_link(urls[number])
+        while isinstance(link, Span):
+            sizes[number] = max(0, min(sizes[number], link.length - starts[number]))
+            starts[number] += link.offset
+            urls[number] = outer
+            link, outer = split_link(outer)
+    return urls, starts, sizes
 
 
 def _each(function: Callable[[A], B], arguments: Sequence[A], urls: Sequence[str]) -> Iterator[B]:

@@ -14,10 +14,11 @@ import numpy as np
 from xdicom.sources import filesystems, objectstores
 from xdicom.sources.concurrency import at_once
 from xdicom.sources.counters import count, scheme_of
-from xdicom.sources.dicomweb import FRAMES_AT_ONCE, PREFIX, FrameService, address_of
+from xdicom.sources.dicomweb import FRAMES_AT_ONCE, FRAMES_START, PREFIX, FrameService, address_of
 from xdicom.sources.faults import ChangedError, retried
+from xdicom.sources.inflated import kept
 from xdicom.sources.options import Options, options_for, prefix_of
-from xdicom.sources.source import Answer, Source
+from xdicom.sources.source import Answer, Source, is_changed
 
 T = TypeVar("T")
 
@@ -89,9 +90,9 @@ def read(client: Client, url: str, offset: int, length: int | None, stamp: str) 
     if length is not None and length <= 0:
         return Answer(b"")
     if isinstance(client.storage, FrameService):
-        stride = address_of(url)[1]
-        last = offset + (stride if length is None else length)
-        return Answer(b"".join(_read_frames(client, url, np.arange(offset // stride, -(-last // stride)) + 1)))
+        if length is None:
+            return Answer(bytes(_instance(client, url)))
+        return Answer(_read_instance(client, url, np.array([offset]), np.array([length]))[0])
 
     def request() -> Answer:
         size = 0
@@ -100,7 +101,7 @@ def read(client: Client, url: str, offset: int, length: int | None, stamp: str) 
             size = len(answer.data)
         finally:
             count(client.scheme, size)
-        if stamp and answer.stamp and answer.stamp != stamp:
+        if is_changed(stamp, answer.stamp):
             raise ChangedError(f"stamp was {stamp}, is {answer.stamp}")
         return answer
 
@@ -111,9 +112,7 @@ def read(client: Client, url: str, offset: int, length: int | None, stamp: str) 
 def read_several(client: Client, url: str, starts: np.ndarray, sizes: np.ndarray, stamp: str) -> list[bytes]:
     """Stretches of one object in as few requests as is sensible, which are made at the same time."""
     if isinstance(client.storage, FrameService):
-        numbers, places = np.unique(starts // address_of(url)[1] + 1, return_inverse=True)
-        frames = _read_frames(client, url, numbers)
-        return [frames[place] if size > 0 else b"" for place, size in zip(places.tolist(), sizes.tolist(), strict=True)]
+        return _read_instance(client, url, starts, sizes)
     groups = join_ranges(starts, sizes)
 
     def fetch(group: tuple[int, int, list[int]]) -> bytes:
@@ -125,6 +124,42 @@ def read_several(client: Client, url: str, starts: np.ndarray, sizes: np.ndarray
         for member in members:
             begin, size = int(starts[member]) - first, int(sizes[member])
             result[member] = data if begin == 0 and size >= len(data) else data[begin : begin + size]
+    return result
+
+
+def _instance(client: Client, url: str) -> memoryview:
+    """An instance of a DICOMweb server as a file, fetched once and kept while there is room."""
+    service = client.storage
+    assert isinstance(service, FrameService)
+    instance = address_of(url)[0]
+
+    def fetch() -> bytearray:
+        data = ask(client, instance, lambda: service.instance(instance)) or b""
+        count(client.scheme, len(data), 0)
+        return bytearray(data)
+
+    return kept((instance, ""), fetch)
+
+
+def _read_instance(client: Client, url: str, starts: np.ndarray, sizes: np.ndarray) -> list[bytes]:
+    """Stretches of an instance of a DICOMweb server: of the file that it is, or of its frames."""
+    stride = address_of(url)[1]
+    of_file = (starts < FRAMES_START) | (stride == 0)
+    content = _instance(client, url) if (of_file & (sizes > 0)).any() else memoryview(b"")
+    step = max(stride, 1)
+    begin = starts - FRAMES_START
+    first, last = begin // step, -(-(begin + sizes) // step)
+    wanted = [np.arange(low, high) for low, high, is_file in zip(first, last, of_file, strict=True) if not is_file]
+    numbers = np.unique(np.concatenate(wanted)) if wanted else np.empty(0, np.int64)
+    frames = dict(zip(numbers.tolist(), _read_frames(client, url, numbers + 1), strict=True))
+    result = []
+    for i, (start, size) in enumerate(zip(starts.tolist(), sizes.tolist(), strict=True)):
+        if of_file[i]:
+            result.append(bytes(content[start : start + size]))
+            continue
+        data = b"".join(frames[number] for number in range(int(first[i]), int(last[i])))
+        skipped = int(begin[i]) - int(first[i]) * step
+        result.append(data if not skipped and len(data) <= size else data[skipped : skipped + size])
     return result
 
 

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+_BYTES = " bytes"
+"""End of a stamp that is but a size."""
+
 
 class Source(NamedTuple):
     """A file, an object or a member of an archive, and the state in which it was found.
@@ -21,7 +24,7 @@ class Source(NamedTuple):
     size: int
     """Length [bytes], -1 where it is not known."""
     stamp: str
-    """Mark that changes with the content: nanoseconds of the last change for local files, else etag or last change; empty when unknown."""
+    """Mark that changes with the content: time of the last change [ns] for local files, else etag, time or size; empty when unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,27 @@ class Answer:
     """Stamp of the object, empty where it was not told."""
 
 
-def stamp_of(description: Mapping[str, Any]) -> str:
+def stamp_of(description: Mapping[str, Any], size: int = -1) -> str:
     """Stamp from what storage says of an object, whichever names it uses; empty when it says nothing of use.
+
+    An etag comes before a time, and where there is neither the size [bytes] is better than nothing. An etag is put in
+    quotes: Azure gives it without them in listings and with them in answers.
 
     Examples
     --------
     >>> stamp_of({"ETag": '"abc"', "size": 3}), stamp_of({"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"})
     ('"abc"', '2015-10-21T07:28:00+00:00')
+    >>> stamp_of({"etag": "abc"}), stamp_of({}, 3)
+    ('"abc"', '3 bytes')
     """
     for name in ("ETag", "etag", "e_tag"):
         if value := description.get(name):
-            return str(value)
+            return str(value) if str(value).endswith('"') else f'"{value}"'
     for name in ("LastModified", "last_modified", "Last-Modified", "mtime", "updated", "modified", "created"):
         value = description.get(name)
         if isinstance(value, datetime):
+            if value.timestamp() == 0:  # what obstore says where it was not told
+                continue
             return value.astimezone(UTC).isoformat()
         if isinstance(value, int | float) and value:
             return datetime.fromtimestamp(value, UTC).isoformat()
@@ -57,4 +67,17 @@ def stamp_of(description: Mapping[str, Any]) -> str:
             return parsedate_to_datetime(str(value)).astimezone(UTC).isoformat()
         if value:
             return str(value)
-    return ""
+    return f"{size}{_BYTES}" if size >= 0 else ""
+
+
+def is_changed(stamp: str, found: str) -> bool:
+    """Whether `found` tells that an object is not what it was when it had `stamp`; nothing told is no change.
+
+    Examples
+    --------
+    >>> is_changed('"abc"', '"abd"'), is_changed("3 bytes", "4 bytes"), is_changed('"abc"', "4 bytes"), is_changed('"abc"', "")
+    (True, True, False, False)
+    """
+    if not stamp or not found or (found.endswith(_BYTES) and not stamp.endswith(_BYTES)):
+        return False
+    return stamp != found

@@ -13,6 +13,7 @@ from xdicom.headers.values import RawValue
 from xdicom.index.copies import missing_parts
 from xdicom.index.kinds import SEGMENTATION
 from xdicom.model.columns import Column
+from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable
 from xdicom.model.grid import MISSING, Axis, TileGrid
 from xdicom.model.plane import Plane, unit
@@ -306,7 +307,7 @@ def _background(frames: FrameTable, is_segmentation: bool) -> tuple[int, ...]:
     The color that the header recommends; else padding of grayscale, white of colors and MONOCHROME1, black of the rest. No
     segment and no measurement is zero.
     """
-    encoding = frames.instances.encodings[frames.instances.encoding[0]]
+    encoding: PixelEncoding = frames.instances.encodings[frames.instances.encoding[0]]
     samples, white = encoding.samples_per_pixel, (1 << encoding.bits_stored) - 1
     photometric = stored_photometric_interpretation(encoding)
     if is_segmentation or encoding.dtype.kind != "u" or (samples == 1 and photometric not in ("MONOCHROME1", "MONOCHROME2")):
@@ -315,11 +316,11 @@ def _background(frames: FrameTable, is_segmentation: bool) -> tuple[int, ...]:
     encoded = column.first() if column is not None and column.kind == "number" else None
     if isinstance(encoded, tuple) and len(encoded) == 3:
         color = np.rint(cielab_to_srgb(np.array(encoded)).astype(np.float64) * white / 255).astype(np.uint16)
-        if samples == 3:
-            stored = convert_color(color.reshape(1, 1, 3), encoding.bits_stored).reshape(3) if photometric.startswith("YBR") else color
-            return (int(stored[0]), int(stored[1]), int(stored[2]))
-        gray = int(np.rint(color.astype(np.float64) @ [0.2126, 0.7152, 0.0722]))
-        return (white - gray if photometric == "MONOCHROME1" else gray,)
+        if samples == 1:
+            gray = int(np.rint(color.astype(np.float64) @ [0.2126, 0.7152, 0.0722]))
+            return (white - gray if photometric == "MONOCHROME1" else gray,)
+        stored = convert_color(color.reshape(1, 1, 3), encoding.bits_stored).reshape(3) if photometric.startswith("YBR") else color
+        return (int(stored[0]), int(stored[1]), int(stored[2]))
     padding = _first_number(frames, "pixel_padding_value")
     if samples == 1 and 0 <= padding <= white:
         return (int(padding),)

@@ -16,15 +16,18 @@ from xdicom.labeled.build import STORED_VALUES
 from xdicom.labeled.segments import segment_attributes, segment_coordinates
 from xdicom.lazy.apply import step_behind
 from xdicom.lazy.cells import Array
-from xdicom.lazy.tiles import read_part
+from xdicom.lazy.tiles import TileCells, read_part
 from xdicom.model.columns import Column
 from xdicom.model.frames import FrameTable
 from xdicom.model.grid import Axis, FrameGrid, TileGrid
+from xdicom.transforms.color import to_rgb as samples_to_rgb
 
 _MAX_GRIDS = 256
 _DECIMALS = 9
 """Decimals of positions [mm]."""
+_MAX_CELLS = 8
 _grids: OrderedDict[str, TileGrid] = OrderedDict()
+_cells: OrderedDict[str, TileCells] = OrderedDict()
 
 
 def label_slide(values: Array | np.ndarray, grid: TileGrid) -> xr.DataArray:
@@ -149,15 +152,23 @@ def read_region(array: xr.DataArray, indexers: Mapping[str, slice | int], thread
     """
     step = None if grid_of(array) is not None else step_behind(array.data)
     source = str(getattr(step.array if step is not None else array.data, "name", ""))
-    grid = _grids.get(source)
-    bounds = {dim: _bounds(indexers.get(dim, slice(None)), size) for dim, size in zip(grid.dims, grid.shape, strict=True)} if grid else {}
-    if grid is None or any(part is None for part in bounds.values()) or (step is not None and step.parameters):
+    grid, bounds = _grids.get(source), []
+    if grid is not None:
+        bounds = [_bounds(indexers.get(dim, slice(None)), size) for dim, size in zip(grid.dims, grid.shape, strict=True)]
+    place = tuple(part for part in bounds if part is not None)
+    if grid is None or len(place) < len(grid.dims) or (step is not None and step.parameters):
         return array.isel(indexers).compute()
-    values = read_part(grid, {dim: part for dim, part in bounds.items() if part is not None}, threads)
-    values = step.function(values) if step is not None else values
+    if source not in _cells:
+        _cells[source] = TileCells(grid)
+        while len(_cells) > _MAX_CELLS:
+            _cells.popitem(last=False)
+    is_rgb = step is not None and getattr(step.function, "func", None) is samples_to_rgb
+    values = read_part(_cells[source], place, threads, is_rgb=is_rgb)
+    values = step.function(values) if step is not None and not is_rgb else values
     kept = tuple(0 if isinstance(indexers.get(dim), int | np.integer) else slice(None) for dim in map(str, array.dims))
     labels = array.copy(deep=False, data=np.broadcast_to(np.zeros((), array.dtype), array.shape)).isel(indexers)
-    return labels.copy(deep=False, data=values[kept])
+    labels.data = values[kept]
+    return labels
 
 
 def _bounds(key: object, size: int) -> slice | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Any
 
@@ -13,12 +12,16 @@ import numpy as np
 from dask.utils import parse_bytes
 
 from xdicom.lazy.cells import Array, from_cells
-from xdicom.lazy.frames import AUTO_CHUNK_BYTES, ChunkSpec, decode_frames, fingerprint_refs
+from xdicom.lazy.frames import AUTO_CHUNK_BYTES, ChunkSpec, Decode, decode_frames, fingerprint_refs
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import TileGrid
 from xdicom.model.packing import pack_numbers, pack_texts, unpack_numbers, unpack_texts
+from xdicom.pixels.color import stored_photometric_interpretation
+from xdicom.pixels.decode import decode_frame
+from xdicom.pixels.decode_rgb import decode_rgb
 from xdicom.pixels.support import check_supported
 from xdicom.sources.options import PublicOptions, public_options, using_options
+from xdicom.transforms.color import to_rgb
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +46,8 @@ class TileBlock:
     """Options of the storage that are no secrets."""
     corner: tuple[int, int] = (0, 0)
     """First row and column of the block in its first tile [pixels]."""
+    decode: Decode = decode_frame
+    """What makes values of the bytes of a tile."""
 
 
 def tiles_to_dask(grid: TileGrid, chunks: ChunkSpec = None) -> Array:
@@ -187,24 +192,33 @@ def _read_part(block: TileBlock, out: np.ndarray, places: np.ndarray, part: np.n
         return
     refs, mine = (block.refs, places) if part is None else (block.refs.take(part), places[part])
     with using_options(block.options):
-        for (image, tile_row, tile_column), (_, tile) in zip(mine.tolist(), decode_frames(refs), strict=True):
+        for (image, tile_row, tile_column), (_, tile) in zip(mine.tolist(), decode_frames(refs, block.decode), strict=True):
             top, left = tile_row * rows - first_row, tile_column * columns - first_column
             up, before = max(0, -top), max(0, -left)
             target = out[image, max(top, 0) : top + rows, max(left, 0) : left + columns]
             target[...] = tile[up : up + min(rows - up, height - top - up), before : before + min(columns - before, width - left - before)]
 
 
-def read_part(grid: TileGrid, place: Mapping[str, slice], threads: int = 1) -> np.ndarray:
-    """Stored values of a part of an image, without a graph: what `tiles_to_dask` gives at that place.
+def read_part(cells: TileCells, place: tuple[slice, ...], threads: int = 1, *, is_rgb: bool = False) -> np.ndarray:
+    """Values of a part of an image, without a graph: what an array of `tiles_to_dask` has at that place.
 
     Parameters
     ----------
-    grid
-        Tiles in their places.
+    cells
+        Tiles of the image.
     place
-        First and last step along each dimension, all of it where it is not named.
+        First and last step along each dimension.
     threads
         Threads that decode tiles.
+    is_rgb
+        Whether color samples are wanted as red, green and blue.
     """
-    lengths = dict(zip(grid.dims, grid.shape, strict=True))
-    return read_tiles(TileCells(grid).block(tuple(place.get(dim, slice(0, length)) for dim, length in lengths.items())), threads)
+    block = cells.block(place)
+    return read_tiles(_as_rgb(block, cells) if is_rgb else block, threads)
+
+
+def _as_rgb(block: TileBlock, cells: TileCells) -> TileBlock:
+    """The block with red, green and blue in place of its color samples."""
+    encoding = cells.refs.encodings[0]
+    white = to_rgb(np.array([block.background], block.dtype), stored_photometric_interpretation(encoding), encoding.bits_stored)
+    return replace(block, decode=decode_rgb, background=tuple(white[0].tolist()))

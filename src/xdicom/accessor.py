@@ -26,6 +26,7 @@ from xdicom.labeled.patient_index import patient_coords
 from xdicom.labeled.real_world import to_real_world
 from xdicom.labeled.regular import regular_z
 from xdicom.labeled.segments import on_grid_of
+from xdicom.labeled.slides import read_region
 from xdicom.labeled.uptake import to_suv
 from xdicom.labeled.values import mask_padding, padding_mask, to_modality
 
@@ -107,6 +108,10 @@ class DicomAccessor:
     def padding_mask(self) -> xr.DataArray:
         """Which pixels are padding; see `labeled.values.padding_mask`."""
         return padding_mask(self._array)
+
+    def read_region(self, *, threads: int = 1, **indexers: slice | int) -> xr.DataArray:
+        """A part of an image of a slide, read at once; see `labeled.slides.read_region`."""
+        return read_region(self._array, indexers, threads)
 
     def to_zarr(self, store: StoreLike, **options: Unpack[ZarrOptions]) -> Written:
         """Write the array and its labels to a Zarr store; options are those of `export.zarr_store.write_zarr`."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import xarray as xr
 
-from xdicom import errors
-from xdicom.errors import InconsistentSeriesError, MultipleSeriesError, NotDicomError, SourceError
+from xdicom.errors import InconsistentSeriesError, MultipleSeriesError
 from xdicom.export.catalog_store import is_catalog, lists_catalog, read_catalog, write_catalog
 from xdicom.index import catalog as index_catalog
 from xdicom.index.arrange import arrange
@@ -19,8 +17,8 @@ from xdicom.index.dicomweb import is_dicomweb, scan_dicomweb
 from xdicom.index.filesets import locate_instances
 from xdicom.index.progress import progress_bar
 from xdicom.index.scan import Progress, rescan
-from xdicom.index.series_names import series_name, unique_name
 from xdicom.index.slides import arrange_slide
+from xdicom.index.study import plan_study, require_frames, told
 from xdicom.labeled.build import label
 from xdicom.labeled.origins import remember
 from xdicom.labeled.slides import label_slide
@@ -28,7 +26,7 @@ from xdicom.lazy.cells import Array
 from xdicom.lazy.frames import ChunkSpec, frames_to_dask
 from xdicom.lazy.tiles import tiles_to_dask
 from xdicom.model.frames import FrameTable
-from xdicom.model.grid import Axis, FrameGrid
+from xdicom.model.grid import Axis, FrameGrid, TileGrid
 
 
 class Catalog(index_catalog.Catalog):
@@ -235,7 +233,8 @@ def open_study(location: Location, *, chunks: ChunkSpec = None, storage_options:
     -------
     xarray.DataTree
         One node for each series; its Dataset has the variable `stored_values`, or where the series makes several arrays it
-        has a child for each, with the reason of the split in the attribute `split_by`. What was odd is in `notes`, what was
+        has a child for each, with the reason of the split in the attribute `split_by`. A slide has a child for each level and
+        other image, as `open_slide` gives them. What was odd is in `notes`, what was
         not read in `problems` of the root.
 
     Raises
@@ -262,7 +261,7 @@ def open_slide(
     location: Location,
     *,
     series_uid: str | None = None,
-    chunks: Mapping[str, int] | None = None,
+    chunks: ChunkSpec = None,
     storage_options: Mapping[str, object] | None = None,
 ) -> xr.DataTree:
     """A whole slide as a tree of lazy labelled images, one node for each level of its pyramid.
@@ -274,16 +273,17 @@ def open_slide(
     series_uid
         Series Instance UID, where several series lie at the location.
     chunks
-        Pixels in one task along `y` and `x`, whole tiles; one tile by default.
+        Pixels in one task along `y` and `x` (whole tiles), a number of tiles, or `"auto"`; one tile by default.
     storage_options
         As for `scan`.
 
     Returns
     -------
     xarray.DataTree
-        Nodes `level_0` (the finest), `level_1`, … and `label`, `overview`, `thumbnail` where there are such images. Each
-        Dataset has the variable `stored_values`, dimensions `([optical_path,] [z,] y, x[, sample])`, cut to the total pixel
-        matrix; `y` and `x` are millimetres in the slide's coordinates.
+        Nodes `level_0` (the finest), `level_1`, … and `label`, `overview`, `thumbnail` where there are such images; a second
+        pyramid is the node `pyramid_2`. Each Dataset has the variable `stored_values`, dimensions `([optical_path or segment,]
+        [z,] y, x[, sample])`, cut to the total pixel matrix; `y` and `x` are millimetres in the slide's coordinates. The
+        attribute `problems` names what was not read, and images that could not be arranged.
 
     Raises
     ------
@@ -292,13 +292,13 @@ def open_slide(
     MultipleSeriesError
         If there are several series and none is named.
     InconsistentSeriesError
-        If tiles lie outside the image, off its grid, or two in one place.
+        If no image can be arranged: tiles lie outside it, off its grid, or two in one place.
     """
-    frames = _frames_of(scan(location, storage_options=storage_options), series_uid)
-    grids = arrange_slide(frames)
-    remember(frames)
-    nodes = {f"/{grid.name}": label_slide(tiles_to_dask(grid, chunks), grid).to_dataset(promote_attrs=False) for grid in grids}
-    return xr.DataTree.from_dict(nodes, name="slide")
+    catalog = scan(location, storage_options=storage_options)
+    plan = arrange_slide(_frames_of(catalog, series_uid))
+    nodes = {f"/{grid.name}": _labeled(grid, chunks).to_dataset(promote_attrs=False) for grid in plan.grids}
+    root = xr.Dataset(attrs={"problems": told(catalog.problems) + plan.problems})
+    return xr.DataTree.from_dict({"/": root, **nodes}, name="slide")
 
 
 def choose_grid(catalog: Catalog, series_uid: str | None = None, stack: str | None = None) -> FrameGrid:
@@ -324,70 +324,21 @@ def choose_grid(catalog: Catalog, series_uid: str | None = None, stack: str | No
     return grids[0]
 
 
-@dataclass(frozen=True, slots=True)
-class StudyPlan:
-    """What the nodes of a study are, before any array is made."""
-
-    attrs: dict[str, object]
-    """Attributes of the root: problems and notes."""
-    nodes: list[tuple[str, dict[str, object], FrameGrid | None]]
-    """Path, attributes and frames of each node; a series of several arrays has none itself."""
-
-
-def plan_study(catalog: Catalog) -> StudyPlan:
-    """Nodes of the tree of all series of a catalog, with readable unique names.
-
-    Raises
-    ------
-    NotDicomError
-        If there are no frames.
-    """
-    _require_frames(catalog)
-    nodes: list[tuple[str, dict[str, object], FrameGrid | None]] = []
-    taken: dict[str, object] = {}
-    # By number and UID, so that names that are taken go to the same series wherever files lie.
-    for series in sorted(catalog.series, key=lambda series: (series.number is None, series.number or 0, series.series_uid)):
-        arrangement = arrange(catalog.pick(series.series_uid))
-        name = unique_name(series_name(series), taken)
-        taken[name] = series
-        attrs: dict[str, object] = {
-            "series_instance_uid": series.series_uid, "modality": series.modality, "series_description": series.description,
-            "notes": arrangement.notes,
-        }  # fmt: skip
-        if len(arrangement.grids) == 1:
-            nodes.append((f"/{name}", attrs, arrangement.grids[0]))
-            continue
-        nodes.append((f"/{name}", attrs, None))
-        nodes.extend((f"/{name}/{grid.name}", {"split_by": grid.attrs.get("split_by", [])}, grid) for grid in arrangement.grids)
-    problems = [f"{problem.url}: {problem.reason}" for problem in catalog.problems]
-    notes = [f"{note.url}: {note.reason}" for note in catalog.notes]
-    return StudyPlan({"problems": problems, "notes": notes}, nodes)
-
-
-def _known(chunks: ChunkSpec, grid: FrameGrid) -> ChunkSpec:
+def _known(chunks: ChunkSpec, grid: FrameGrid | TileGrid) -> ChunkSpec:
     """The part of `chunks` that names dimensions of `grid`."""
     return {name: size for name, size in chunks.items() if name in grid.dims} if isinstance(chunks, Mapping) else chunks
 
 
-def _labeled(grid: FrameGrid, chunks: ChunkSpec) -> xr.DataArray:
+def _labeled(grid: FrameGrid | TileGrid, chunks: ChunkSpec) -> xr.DataArray:
     remember(grid.frames)
+    if isinstance(grid, TileGrid):
+        return label_slide(tiles_to_dask(grid, chunks), grid)
     return label(frames_to_dask(grid, chunks), grid)
 
 
 def _frames_of(catalog: Catalog, series_uid: str | None, *, pick: bool = True) -> FrameTable:
-    _require_frames(catalog)
+    require_frames(catalog)
     return catalog.pick(series_uid) if pick else catalog.frames
-
-
-def _require_frames(catalog: Catalog) -> None:
-    """Raise what the sources of an empty catalog say."""
-    if len(catalog.frames):
-        return
-    if not catalog.source_count:
-        raise SourceError("nothing to open: the location holds no files")
-    kinds = {problem.kind for problem in catalog.problems}
-    kind = getattr(errors, kinds.pop()) if len(kinds) == 1 else NotDicomError
-    raise kind(f"no frames found: {catalog.describe_problems()}")
 
 
 def _list_stacks(grids: Sequence[FrameGrid]) -> str:

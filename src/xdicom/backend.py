@@ -13,10 +13,13 @@ import xarray as xr
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
-from xdicom.api import choose_grid, plan_study, scan
+from xdicom.api import choose_grid, scan
+from xdicom.index.study import plan_study
 from xdicom.labeled.build import STORED_VALUES, describe
+from xdicom.labeled.slides import describe_slide
 from xdicom.lazy.frames import GridCells, read_block
-from xdicom.model.grid import FrameGrid
+from xdicom.lazy.tiles import TileCells, read_tiles
+from xdicom.model.grid import FrameGrid, TileGrid
 
 _PREFIX_OFFSET = 128
 
@@ -108,7 +111,34 @@ class FrameBackendArray(BackendArray):
         return values
 
 
-def _to_dataset(grid: FrameGrid) -> xr.Dataset:
+class TileBackendArray(FrameBackendArray):
+    """Stored values of an image of a slide, of which the tiles under what is indexed are read."""
+
+    def __init__(self, grid: TileGrid) -> None:
+        self.tiles = TileCells(grid)
+        self.shape = grid.shape
+        self.dtype = np.dtype(grid.encoding.dtype)
+
+    def _read(self, key: tuple[int | slice | np.ndarray, ...]) -> np.ndarray:
+        steps = [np.atleast_1d(np.arange(size)[part]) for part, size in zip(key, self.shape, strict=True)]
+        if not all(map(len, steps)):
+            return np.empty(
+                [len(step) for part, step in zip(key, steps, strict=True) if not isinstance(part, int | np.integer)], self.dtype
+            )
+        values = read_tiles(self.tiles.block(tuple(slice(int(step.min()), int(step.max()) + 1) for step in steps)))
+        for axis, (part, step) in reversed(list(enumerate(zip(key, steps, strict=True)))):
+            wanted = step - step.min()
+            values = values[(slice(None),) * axis + (int(wanted[0]) if isinstance(part, int | np.integer) else wanted,)]
+        return values
+
+
+def _to_dataset(grid: FrameGrid | TileGrid) -> xr.Dataset:
+    if isinstance(grid, TileGrid):
+        coords, attrs = describe_slide(grid)
+        sizes = dict.fromkeys(grid.dims[: grid.rows.ndim - 2], 1) | dict(zip(("y", "x"), grid.tile_shape, strict=True))
+        chunks = sizes | dict(zip(("sample",), grid.samples, strict=False))
+        tiles = xr.Variable(grid.dims, indexing.LazilyIndexedArray(TileBackendArray(grid)), attrs, encoding={"preferred_chunks": chunks})
+        return xr.Dataset({STORED_VALUES: tiles}, coords=coords)
     coords, attrs = describe(grid)
     data = indexing.LazilyIndexedArray(FrameBackendArray(grid))
     outer = grid.rows.ndim

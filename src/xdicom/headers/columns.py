@@ -59,6 +59,8 @@ _FEW = 16
 """Values up to this number are converted one by one."""
 _BACKSLASH, _NEWLINE, _TIME_DIGITS, _DATE_TIME_DIGITS = 92, 10, 6, 14
 _LARGEST_WHOLE = 2.0**53
+_MANY, _WIDEST_WORDS = 4096, 32
+"""So many values of so few bytes are told apart as machine words."""
 _CLOCKS = {"TM": seconds_of_day, "DA": days_since_1970, "DT": seconds_since_1970}
 
 
@@ -230,6 +232,14 @@ def gather_column(
     if same_length and cells.tobytes() == cells[:1].tobytes() * count:
         kind, values = _parse_any(vr, [cells[0].tobytes()], is_implicit, character_sets, is_raw)
         return Column(kind, values, np.zeros(count, np.int8))
+    if count >= _MANY and not is_raw and vr not in _RAW_VRS and width <= _WIDEST_WORDS and (same_length or vr not in _BINARY):
+        first, codes = _distinct_words(cells.view(np.uint8).reshape(count, width), None if same_length else length)
+        if vr in _BINARY and vr != "AT" and width % np.dtype(_BINARY[vr]).itemsize == 0:
+            kind, values = "number", np.frombuffer(cells[first].tobytes(), f"<{_BINARY[vr]}").reshape(len(first), -1)
+        else:
+            raws = [cells[row].tobytes()[: int(length[row])] for row in first.tolist()]
+            kind, values = _parse_any(vr, raws, is_implicit, character_sets, is_raw)
+        return Column(kind, values, codes.astype(smallest_codes(len(values))))
     raws = cells.tolist() if same_length else [cell[:n] for cell, n in zip(cells.tolist(), length.tolist(), strict=True)]
     distinct = dict.fromkeys(raws)
     if len(distinct) == count and b"" not in distinct:
@@ -240,6 +250,33 @@ def gather_column(
     kind, values = _parse_any(vr, list(distinct), is_implicit, character_sets, is_raw)
     codes = np.fromiter(map(index.__getitem__, raws), smallest_codes(len(values)), count)
     return Column(kind, values, codes)
+
+
+def _distinct_words(cells: np.ndarray, length: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """A row of each distinct value of many short ones, and the number of each row's value; -1 for those of no length.
+
+    No object is made for a row. `cells` has shape `(rows, bytes)`; what lies behind the `length` of a value is no part of it.
+    """
+    rows, width = cells.shape
+    padded = np.zeros((rows, -(-width // 8) * 8), np.uint8)
+    padded[:, :width] = cells
+    if length is not None:
+        padded[np.arange(padded.shape[1]) >= length[:, None]] = 0
+    words = padded.view("<u8")
+    heads = np.flatnonzero(np.concatenate([[True], (words[1:] != words[:-1]).any(axis=1)]))
+    codes = np.zeros(len(heads), np.int64)
+    for column in range(words.shape[1]):
+        values, found = np.unique(words[heads, column], return_inverse=True)
+        if len(values) > 1:
+            codes = np.unique(codes * len(values) + found.reshape(-1), return_inverse=True)[1].reshape(-1)
+    first = np.full(int(codes.max()) + 1, rows, np.int64)
+    np.minimum.at(first, codes, heads)
+    codes = np.repeat(codes, np.diff(heads, append=rows))
+    empty = int(codes[int(np.argmin(length))]) if length is not None and not length.all() else -1
+    if empty < 0:
+        return first, codes
+    # Values of zeros alone mean what those of no length do: nothing.
+    return np.delete(first, empty), np.where(codes == empty, -1, codes - (codes > empty))
 
 
 def _gather_near_end(data: np.ndarray, offset: np.ndarray, width: int) -> np.ndarray:

@@ -6,7 +6,8 @@ import re
 
 _TABLE = """
 0002: 0002 UI MediaStorageSOPClassUID, 0010 UI TransferSyntaxUID
-0008: 0005 CS SpecificCharacterSet, 0008 CS ImageType, 0016 UI SOPClassUID, 0018 UI SOPInstanceUID, 0020 DA StudyDate
+0008: 0005 CS SpecificCharacterSet, 0008 CS ImageType, 0016 UI SOPClassUID, 0018 UI SOPInstanceUID, 0019 UI PyramidUID
+0008: 0020 DA StudyDate
 0008: 0021 DA SeriesDate, 0022 DA AcquisitionDate, 0023 DA ContentDate, 002A DT AcquisitionDateTime, 0030 TM StudyTime
 0008: 0031 TM SeriesTime, 0032 TM AcquisitionTime, 0033 TM ContentTime, 0060 CS Modality, 0064 CS ConversionType
 0008: 0070 LO Manufacturer, 0100 SH CodeValue, 0102 SH CodingSchemeDesignator, 0104 LO CodeMeaning, 0119 UC LongCodeValue
@@ -56,6 +57,7 @@ _TABLE = """
 0020: 9301 FD ImagePositionVolume, 9302 FD ImageOrientationVolume, 930D FD TemporalPositionTimeOffset
 0020: 930E SQ PlanePositionVolumeSequence, 930F SQ PlaneOrientationVolumeSequence, 9310 SQ TemporalPositionSequence
 0020: 9311 CS DimensionOrganizationType, 9421 LO DimensionDescriptionLabel, 9453 LO FrameLabel
+0022: 0055 FL IlluminationWaveLength
 0028: 0002 US SamplesPerPixel, 0004 CS PhotometricInterpretation, 0006 US PlanarConfiguration, 0008 IS NumberOfFrames
 0028: 0009 AT FrameIncrementPointer, 0010 US Rows, 0011 US Columns, 0030 DS PixelSpacing, 0034 IS PixelAspectRatio
 0028: 0051 CS CorrectedImage
@@ -84,7 +86,9 @@ _TABLE = """
 0040: 9220 SQ QuantityDefinitionSequence, 9224 FD RealWorldValueIntercept, 9225 FD RealWorldValueSlope
 0048: 0001 FL ImagedVolumeWidth, 0002 FL ImagedVolumeHeight, 0003 FL ImagedVolumeDepth, 0006 UL TotalPixelMatrixColumns
 0048: 0007 UL TotalPixelMatrixRows, 0008 SQ TotalPixelMatrixOriginSequence, 0010 CS SpecimenLabelInImage, 0011 CS FocusMethod
-0048: 0012 CS ExtendedDepthOfField, 0102 DS ImageOrientationSlide, 0105 SQ OpticalPathSequence, 0106 SH OpticalPathIdentifier
+0048: 0012 CS ExtendedDepthOfField, 0015 US RecommendedAbsentPixelCIELabValue
+0048: 0102 DS ImageOrientationSlide, 0105 SQ OpticalPathSequence, 0106 SH OpticalPathIdentifier
+0048: 0108 SQ IlluminationColorCodeSequence
 0048: 0107 ST OpticalPathDescription, 0207 SQ OpticalPathIdentificationSequence, 021A SQ PlanePositionSlideSequence
 0048: 021E SL ColumnPositionInTotalImagePixelMatrix, 021F SL RowPositionInTotalImagePixelMatrix, 0302 UL NumberOfOpticalPaths
 0048: 0303 UL TotalPixelMatrixFocalPlanes

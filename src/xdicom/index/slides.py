@@ -1,217 +1,222 @@
-"""Whole slides: instances to levels, frames to tiles in their places (PS3.3 C.7.6.17.3, C.8.12)."""
+"""Whole slides: instances to images, images to levels of a pyramid (PS3.3 C.8.12, A.32.8)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xdicom.errors import InconsistentSeriesError, NotDicomError
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
+from xdicom.index.arrange import Arrangement, arrange
+from xdicom.index.copies import without_copies
+from xdicom.index.slide_images import Image, tile_grid
 from xdicom.model.columns import Column
 from xdicom.model.frames import FrameTable
-from xdicom.model.grid import MISSING, Axis, TileGrid
-from xdicom.model.plane import Plane, unit
+from xdicom.model.grid import TileGrid
+from xdicom.pixels.color import stored_photometric_interpretation
 
 KINDS = ("VOLUME", "THUMBNAIL", "LABEL", "OVERVIEW")
 """Values that Image Type 3 has for slides (PS3.3 C.8.12.4.1.1)."""
-MILLIMETERS_TO_MICROMETERS = 1000.0
+SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+"""SOP class of images of whole slides."""
+_SAME_ORIGIN_PIXELS = 1.5
+"""Parts of one image begin within so many pixels, and levels within so many of the coarser one."""
+_SAME_EXTENT = 0.05
+"""Levels of one pyramid cover the same tissue, up to this share of it."""
 
 
-def arrange_slide(frames: FrameTable) -> list[TileGrid]:
-    """Images of one slide: its levels from the finest to the coarsest, then thumbnail, label and overview.
+@dataclass(frozen=True, slots=True, eq=False)
+class SlidePlan:
+    """What a series of a slide makes."""
+
+    grids: list[TileGrid]
+    """Levels from the finest to the coarsest, then other images; further pyramids have `pyramid_2/` and so on before their names."""
+    others: np.ndarray
+    """Rows of frames that are of no image of a slide; int64."""
+    problems: list[str]
+    """Images that could not be arranged, and why."""
+
+
+def is_slide(frames: FrameTable) -> bool:
+    """Whether frames are tiles of larger images, or any image of a slide."""
+    return bool((_kinds(frames) != "").any())
+
+
+def arrange_slide(frames: FrameTable) -> SlidePlan:
+    """Images of one slide; one that can't be arranged is left out and named, and the others are there.
 
     Raises
     ------
     NotDicomError
         If no instance is an image of a slide.
     InconsistentSeriesError
-        If tiles lie outside the image, off the grid, or two in one place.
+        If none of its images can be arranged.
     """
-    kinds = _kind_of_instances(frames)
+    rows, _ = without_copies(frames)
+    whole = frames if len(rows) == len(frames) else frames.take(rows)
+    kinds = _kinds(whole)
     grids: list[TileGrid] = []
-    for kind in KINDS:
-        of_kind = np.flatnonzero(kinds == kind)
-        images = (frames.take(np.flatnonzero(np.isin(frames.instance, members))) for members in _images(frames, of_kind))
-        grids.extend(_tile_grid(image, kind) for image in images)
+    problems: list[str] = []
+    for image in _images(whole, kinds):
+        try:
+            grids.append(tile_grid(image))
+        except InconsistentSeriesError as error:
+            problems.append(f"{image.kind.lower()} image of {image.matrix[0]} x {image.matrix[1]} pixels left out: {error}")
+    if not grids and problems:
+        raise InconsistentSeriesError("; ".join(problems))
     if not grids:
         raise NotDicomError("no image of a slide found: no instance has a total pixel matrix or is a label, overview or thumbnail")
-    levels = sorted((grid for grid in grids if grid.attrs["kind"] == "VOLUME"), key=lambda grid: -grid.matrix[1])
-    named = [replace(grid, name=f"level_{number}", attrs={**grid.attrs, "level": number}) for number, grid in enumerate(levels)]
-    counts: dict[str, int] = {}
-    for grid in grids:
-        kind = str(grid.attrs["kind"]).lower()
-        if kind != "volume":
-            counts[kind] = counts.get(kind, 0) + 1
-            named.append(replace(grid, name=kind if counts[kind] == 1 else f"{kind}_{counts[kind]}"))
+    others = rows[np.flatnonzero((kinds == "")[whole.instance])]
+    return SlidePlan([*_levels([grid for grid in grids if grid.attrs["kind"] == "VOLUME"]), *_others(grids)], others, problems)
+
+
+def arrange_with_slides(frames: FrameTable) -> tuple[Arrangement, list[TileGrid]]:
+    """Arrays of a series, and images of slides in it; where no image can be arranged, its frames stay in a row and that is noted."""
+    if not is_slide(frames):
+        return arrange(frames), []
+    try:
+        plan = arrange_slide(frames)
+    except InconsistentSeriesError as error:
+        arrangement = arrange(frames)
+        return Arrangement(arrangement.grids, [*arrangement.notes, str(error)]), []
+    arrangement = arrange(frames.take(plan.others)) if len(plan.others) else Arrangement()
+    return Arrangement(arrangement.grids, [*arrangement.notes, *plan.problems]), plan.grids
+
+
+def _kinds(frames: FrameTable) -> np.ndarray:
+    """What each instance shows, empty where it is no image of a slide."""
+    facts = _Facts(frames)
+    has_matrix = facts.numbers("total_pixel_matrix_columns")[:, 0] > 0
+    is_of_slide = has_matrix | (facts.texts("sop_class_uid") == SLIDE)
+    tokens = [set(str(text).split("\\")[2:]) for text in facts.texts("image_type")]
+    return np.array(
+        [
+            next((kind for kind in KINDS if kind in found), "VOLUME") if is_one else ""
+            for found, is_one in zip(tokens, is_of_slide, strict=True)
+        ],
+        object,
+    )
+
+
+class _Facts:
+    """Header values of instances, in forms that are always there."""
+
+    def __init__(self, frames: FrameTable) -> None:
+        self.frames = frames
+        self.table = frames.instances
+
+    def numbers(self, name: str, width: int = 1) -> np.ndarray:
+        """Numbers of each instance, NaN where there is none; shape `(instances, width)`."""
+        column: Column | None = self.table.columns.get(name)
+        values = np.full((len(self.table), width), np.nan)
+        if column is not None and column.kind == "number":
+            found = column.numbers()[:, :width]
+            values[:, : found.shape[1]] = found
+        return values
+
+    def texts(self, name: str) -> np.ndarray:
+        """Text of each instance, empty where there is none."""
+        column: Column | None = self.table.columns.get(name)
+        return column.texts() if column is not None and column.kind == "text" else np.full(len(self.table), "", object)
+
+    def origins(self) -> np.ndarray:
+        """Place of the first pixel on the slide [mm], and its height above it [um], NaN where they are not stated; `(instances, 3)`."""
+        column: Column | None = self.table.columns.get("total_pixel_matrix_origin_sequence")
+        places = np.full((len(self.table), 3), np.nan)
+        for i in range(len(self.table)):
+            value = column.values[column.codes[i]] if column is not None and column.kind == "raw" and column.codes[i] >= 0 else None
+            items = value.readable_items() if isinstance(value, RawValue) else []
+            for axis, letter in enumerate("XYZ"):
+                tag = TAGS[f"{letter}OffsetInSlideCoordinateSystem"]
+                numbers = items[0][tag].numbers() if items and tag in items[0] else ()
+                places[i, axis] = numbers[0] if numbers else np.nan
+        return places
+
+
+def _images(frames: FrameTable, kinds: np.ndarray) -> list[Image]:
+    """Instances that are parts of one image: of equal kind, matrix, tiles, encoding and place."""
+    facts, table = _Facts(frames), frames.instances
+    size = np.stack([facts.numbers(f"total_pixel_matrix_{name}")[:, 0] for name in ("rows", "columns")], axis=1)
+    spacing, orientation, origins = facts.numbers("pixel_spacing", 2), facts.numbers("image_orientation_slide", 6), facts.origins()
+    words = [facts.texts(name) for name in ("sop_class_uid", "pyramid_uid", "frame_of_reference_uid", "extended_depth_of_field")]
+    groups: dict[tuple[object, ...], list[list[int]]] = {}
+    for i in np.flatnonzero(kinds != "").tolist():
+        encoding = table.encodings[table.encoding[i]]
+        key = (
+            kinds[i], *(word[i] for word in words), *np.nan_to_num(size[i]).tolist(), encoding.frame_shape, str(encoding.dtype),
+            stored_photometric_interpretation(encoding), *(f"{value:.4g}" for value in spacing[i]), *np.round(orientation[i], 3).tolist(),
+        )  # fmt: skip
+        near = _SAME_ORIGIN_PIXELS * np.nanmax(spacing[i]) if np.isfinite(spacing[i]).any() else np.inf
+        parts = groups.setdefault(key, [])
+        part = next((part for part in parts if not (np.abs(origins[part[0], :2] - origins[i, :2]) > near).any()), None)
+        if part is None:
+            parts.append([i])
+        else:
+            part.append(i)
+    images = []
+    for members in (part for parts in groups.values() for part in parts):
+        first, encoding = members[0], table.encodings[table.encoding[members[0]]]
+        matrix = tuple(int(n) if n > 0 else tile for n, tile in zip(size[first], (encoding.rows, encoding.columns), strict=True))
+        own = frames if len(members) == len(table) else frames.take(np.flatnonzero(np.isin(frames.instance, members)))
+        images.append(Image(own, str(kinds[first]), (matrix[0], matrix[1]), spacing[first], orientation[first], origins[members]))
+    return images
+
+
+def _levels(images: Sequence[TileGrid]) -> list[TileGrid]:
+    """Levels with their numbers, pyramid by pyramid."""
+    pyramids: list[list[TileGrid]] = []
+    for image in sorted(images, key=lambda grid: -grid.matrix[0] * grid.matrix[1]):
+        home = next((pyramid for pyramid in pyramids if _is_level_of(image, pyramid)), None)
+        if home is None:
+            pyramids.append([image])
+        else:
+            home.append(image)
+    named = []
+    for number, pyramid in enumerate(pyramids):
+        prefix, finest = f"pyramid_{number + 1}/" if number else "", pyramid[0]
+        for level, grid in enumerate(pyramid):
+            attrs = {**grid.attrs, "level": level, "downsample": _downsample(finest, grid)}
+            named.append(replace(grid, name=f"{prefix}level_{level}", attrs=attrs))
     return named
 
 
-def is_slide(frames: FrameTable) -> bool:
-    """Whether the frames are of a slide."""
-    return bool((_kind_of_instances(frames) != "").any()) and "total_pixel_matrix_columns" in frames.instances.columns
-
-
-def _kind_of_instances(frames: FrameTable) -> np.ndarray:
-    """What each instance shows, empty where it is no image of a slide."""
-    table = frames.instances
-    types = table.columns.get("image_type")
-    texts = types.texts() if types is not None and types.kind == "text" else np.full(len(table), "", object)
-    tokens = [set(str(text).split("\\")[2:]) for text in texts]
-    has_matrix = _numbers(frames, "total_pixel_matrix_columns") > 0
-    kinds = [
-        next((kind for kind in KINDS if kind in found), "VOLUME" if tiled else "") for found, tiled in zip(tokens, has_matrix, strict=True)
+def _is_level_of(image: TileGrid, pyramid: Sequence[TileGrid]) -> bool:
+    """Whether an image shows what the finest level of a pyramid does, coarser than all that it has."""
+    finest = pyramid[0]
+    names = ("pyramid_uid", "frame_of_reference_uid", "extended_depth_of_field")
+    if any(image.attrs.get(name) != finest.attrs.get(name) for name in names) or image.matrix == pyramid[-1].matrix:
+        return False
+    if image.attrs.get("pyramid_uid"):
+        return True
+    if image.plane is None or finest.plane is None or image.origin is None or finest.origin is None:
+        ratios = [one / other for one, other in zip(finest.matrix, image.matrix, strict=True)]
+        return max(ratios) / min(ratios) < 1 + _SAME_EXTENT or min(image.matrix) < 1 / _SAME_EXTENT
+    sides = [
+        (np.array(grid.matrix) * (grid.plane.row_spacing_mm, grid.plane.column_spacing_mm) if grid.plane else np.zeros(2))
+        for grid in (finest, image)
     ]
-    return np.array(kinds, object)
+    pixel = max(image.plane.row_spacing_mm, image.plane.column_spacing_mm)
+    is_turned = abs(finest.plane.row_direction @ image.plane.row_direction - 1) > 1e-3
+    is_shifted = np.abs(image.origin - finest.origin)[:2].max() > _SAME_ORIGIN_PIXELS * pixel
+    return not (is_turned or is_shifted) and bool((np.abs(sides[0] - sides[1]) <= np.maximum(_SAME_EXTENT * sides[0], 2 * pixel)).all())
 
 
-def _numbers(frames: FrameTable, name: str) -> np.ndarray:
-    column = frames.instances.columns.get(name)
-    return column.first_numbers() if column is not None and column.kind == "number" else np.full(len(frames.instances), np.nan)
+def _downsample(finest: TileGrid, grid: TileGrid) -> float:
+    """How many pixels of the finest level one of a level is as long as: by their spacing, or by their numbers."""
+    if finest.plane is not None and grid.plane is not None:
+        return float(np.round(grid.plane.column_spacing_mm / finest.plane.column_spacing_mm, 9))
+    return finest.matrix[1] / grid.matrix[1]
 
 
-def _images(frames: FrameTable, instances: np.ndarray) -> list[np.ndarray]:
-    """Instances that are parts of one image: of equal matrix, tiles and encoding."""
-    table = frames.instances
-    groups: dict[tuple[object, ...], list[int]] = {}
-    rows, columns = _numbers(frames, "total_pixel_matrix_rows"), _numbers(frames, "total_pixel_matrix_columns")
-    for i in instances.tolist():
-        encoding = table.encodings[table.encoding[i]]
-        key = (_whole(rows[i], encoding.rows), _whole(columns[i], encoding.columns), encoding.frame_shape, str(encoding.dtype))
-        groups.setdefault(key, []).append(i)
-    return [np.array(members) for members in groups.values()]
-
-
-def _whole(value: float, otherwise: int) -> int:
-    return int(value) if value > 0 else otherwise
-
-
-def _tile_grid(frames: FrameTable, kind: str) -> TileGrid:
-    encoding = frames.instances.encodings[frames.instances.encoding[0]]
-    matrix = (
-        _whole(_numbers(frames, "total_pixel_matrix_rows")[0], encoding.rows),
-        _whole(_numbers(frames, "total_pixel_matrix_columns")[0], encoding.columns),
-    )
-    shape = (-(-matrix[0] // encoding.rows), -(-matrix[1] // encoding.columns))
-    column = frames.column("column_position_in_total_image_pixel_matrix")
-    place = _sparse_places(frames, shape, encoding.rows, encoding.columns) if column is not None else None
-    if place is None:
-        place = _full_places(frames, shape)
-    tile_row, tile_column, path, plane = place
-    axes = []
-    path_labels, path_names = path
-    plane_labels, plane_values = plane
-    outer: list[np.ndarray] = []
-    if len(path_names) > 1:
-        axes.append(Axis("optical_path", path_names, {"source": "OpticalPathIdentifier"}))
-        outer.append(path_labels)
-    if len(plane_values) > 1:
-        axes.append(Axis("z", plane_values, {"units": "um", "long_name": "focal plane above the slide"}))
-        outer.append(plane_labels)
-    where = (*outer, tile_row, tile_column)
-    cells = np.full((*(len(axis.values) for axis in axes if axis.values is not None), *shape), MISSING, np.int64)
-    flat = np.ravel_multi_index(where, cells.shape)
-    if len(np.unique(flat)) != len(flat):
-        raise InconsistentSeriesError(
-            f"{len(flat) - len(np.unique(flat))} tiles of the {kind.lower()} image of {matrix[0]} x {matrix[1]} pixels lie where others do"
-        )
-    cells.reshape(-1)[flat] = np.arange(len(flat))
-    attrs: dict[str, object] = {"kind": kind, "tiles": len(flat), "missing_tiles": int((cells == MISSING).sum())}
-    geometry = _geometry(frames)
-    return TileGrid(kind.lower(), tuple(axes), cells, frames, matrix, *geometry, attrs)
-
-
-Labels = tuple[np.ndarray, np.ndarray]
-"""Number of each frame's value, and the values."""
-Places = tuple[np.ndarray, np.ndarray, Labels, Labels]
-"""Tile row, tile column, optical path and focal plane of each frame."""
-
-
-def _sparse_places(frames: FrameTable, shape: tuple[int, int], tile_rows: int, tile_columns: int) -> Places | None:
-    """Places that each frame states (TILED_SPARSE): positions of its first pixel, counted from 1."""
-    row = frames.numbers("row_position_in_total_image_pixel_matrix") - 1
-    column = frames.numbers("column_position_in_total_image_pixel_matrix") - 1
-    if np.isnan(row).all() or np.isnan(column).all():
-        return None
-    if np.isnan(row).any() or np.isnan(column).any():
-        raise InconsistentSeriesError(
-            f"{int((np.isnan(row) | np.isnan(column)).sum())} tiles do not state their place in the total pixel matrix"
-        )
-    outside = (row < 0) | (column < 0) | (row >= shape[0] * tile_rows) | (column >= shape[1] * tile_columns)
-    if outside.any():
-        first = int(np.argmax(outside))
-        raise InconsistentSeriesError(
-            f"{int(outside.sum())} tiles lie outside the total pixel matrix; frame {frames.frame_number[first]} begins "
-            f"at row {row[first] + 1:g}, column {column[first] + 1:g}"
-        )
-    if (row % tile_rows).any() or (column % tile_columns).any():
-        raise InconsistentSeriesError(
-            f"tiles do not lie on a grid of {tile_rows} x {tile_columns} pixels: they can't form one array without resampling"
-        )
-    paths = frames.texts("optical_path_identifier").astype(str)
-    names, path = np.unique(paths, return_inverse=True)
-    heights = np.nan_to_num(np.round(frames.numbers("z_offset_in_slide_coordinate_system"), 3))
-    values, plane = np.unique(heights, return_inverse=True)
-    return (
-        (row // tile_rows).astype(np.int64),
-        (column // tile_columns).astype(np.int64),
-        (path.reshape(-1), names.astype(object)),
-        (plane.reshape(-1), values),
-    )
-
-
-def _full_places(frames: FrameTable, shape: tuple[int, int]) -> Places:
-    """Places by the order of the frames (TILED_FULL): columns, rows, focal planes, optical paths; parts of a concatenation joined."""
-    per_image = shape[0] * shape[1]
-    offset = np.nan_to_num(frames.numbers("concatenation_frame_offset_number"), nan=0).astype(np.int64)
-    number = frames.frame_number.astype(np.int64) - 1 + offset
-    is_joined = frames.column("concatenation_uid") is not None
-    instance = frames.instance if not is_joined else np.zeros(len(frames), np.int32)
-    planes = max(1, int(np.nan_to_num(_numbers(frames, "total_pixel_matrix_focal_planes"), nan=1)[0]))
-    identifiers = _optical_paths(frames)
-    image = number // per_image
-    path, plane = image // planes, image % planes
-    names: list[str] = []
-    labels = np.zeros(len(frames), np.int64)
-    for part in np.unique(instance):
-        own = identifiers[0 if is_joined else int(part)]
-        count = int(path[instance == part].max()) + 1
-        found = [own[i] if i < len(own) else f"{part}.{i + 1}" for i in range(count)]
-        labels[instance == part] = len(names) + path[instance == part]
-        names.extend(found)
-    if len(set(names)) < len(names):
-        names = [f"{name} ({i + 1})" for i, name in enumerate(names)]
-    spacing = float(np.nan_to_num(frames.numbers("spacing_between_slices")[0])) * MILLIMETERS_TO_MICROMETERS
-    heights = np.arange(planes) * spacing if spacing else np.arange(planes, dtype=np.float64)
-    position = number % per_image
-    return position // shape[1], position % shape[1], (labels, np.array(names, object)), (plane, heights)
-
-
-def _optical_paths(frames: FrameTable) -> list[list[str]]:
-    """Identifiers of the optical paths of each instance, in the order of its sequence."""
-    column: Column | None = frames.instances.columns.get("optical_path_sequence")
-    result: list[list[str]] = []
-    for i in range(len(frames.instances)):
-        value = column.values[column.codes[i]] if column is not None and column.kind == "raw" and column.codes[i] >= 0 else None
-        items = value.readable_items() if isinstance(value, RawValue) else []
-        tag = TAGS["OpticalPathIdentifier"]
-        result.append([item[tag].text() for item in items if tag in item])
-    return result
-
-
-def _geometry(frames: FrameTable) -> tuple[Plane | None, np.ndarray | None]:
-    """Directions and origin in the slide's coordinates, None where they are not stated."""
-    orientation = frames.instances.columns.get("image_orientation_slide")
-    spacing = frames.column("pixel_spacing")
-    origin = frames.instances.columns.get("total_pixel_matrix_origin_sequence")
-    first = origin.first() if origin is not None and origin.kind == "raw" else None
-    items = first.readable_items() if isinstance(first, RawValue) else []
-    if orientation is None or spacing is None or not items:
-        return None, None
-    cosines, distances = orientation.numbers()[0], spacing.numbers()[0]
-    tags = [TAGS[f"{axis}OffsetInSlideCoordinateSystem"] for axis in "XY"]
-    if len(cosines) != 6 or np.isnan(cosines).any() or np.isnan(distances).any() or any(tag not in items[0] for tag in tags):
-        return None, None
-    plane = Plane(unit(cosines[:3]), unit(cosines[3:]), float(distances[0]), float(distances[1]))
-    return plane, np.array([float(items[0][tag].numbers()[0]) for tag in tags] + [0.0])
+def _others(grids: Sequence[TileGrid]) -> list[TileGrid]:
+    """Labels, overviews and thumbnails with names of their own."""
+    counts: dict[str, int] = {}
+    named = []
+    for grid in sorted((grid for grid in grids if grid.attrs["kind"] != "VOLUME"), key=lambda grid: KINDS.index(str(grid.attrs["kind"]))):
+        kind = str(grid.attrs["kind"]).lower()
+        counts[kind] = counts.get(kind, 0) + 1
+        named.append(replace(grid, name=kind if counts[kind] == 1 else f"{kind}_{counts[kind]}"))
+    return named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from xdicom.sources.ranges import read_into, read_many, read_many_into, read_ran
 
 ChunkSpec = Mapping[str, int | str | tuple[int, ...]] | int | str | None
 """What a person may say of chunks: frames per task by dimension, for all of them, `"auto"`, or None for one a task."""
+
+Decode = Callable[[bytes, PixelEncoding, int], np.ndarray]
+"""Makes values of the bytes, the encoding and the number of a frame."""
 
 AUTO_CHUNK_BYTES = 32 << 20
 """Decoded bytes of one task with `"auto"`, where dask's `array.chunk-size` is not less: one request for remote storage moves as much
@@ -247,19 +250,19 @@ def _read_one(refs: FrameRefs, i: int) -> np.ndarray:
     return _decode(data, refs, i)
 
 
-def _decode(data: bytes, refs: FrameRefs, i: int) -> np.ndarray:
+def _decode(data: bytes, refs: FrameRefs, i: int, decode: Decode = decode_frame) -> np.ndarray:
     url, encoding, number = refs.urls[refs.source[i]], refs.encodings[refs.encoding[i]], int(refs.frame_number[i])
     if not data:
         raise _nothing_there(refs, i)
     try:
-        return decode_frame(data, encoding, number)
+        return decode(data, encoding, number)
     except PixelDataError as error:
         raise PixelDataError(f"{error} (in {url})") from error
     except UnsupportedEncodingError as error:
         raise UnsupportedEncodingError(f"{error} (in {url})") from error
 
 
-def decode_frames(refs: FrameRefs) -> Iterator[tuple[int, np.ndarray]]:
+def decode_frames(refs: FrameRefs, decode: Decode = decode_frame) -> Iterator[tuple[int, np.ndarray]]:
     """Number and stored values of each frame of `refs`, all read at once and decoded one after the other.
 
     Raises
@@ -272,7 +275,7 @@ def decode_frames(refs: FrameRefs) -> Iterator[tuple[int, np.ndarray]]:
     _check_lengths(refs)
     urls, stamps = [refs.urls[source] for source in refs.source], [refs.stamps[source] for source in refs.source]
     for i, data in enumerate(read_many(urls, refs.offset, refs.length, stamps)):
-        yield i, _decode(data, refs, i)
+        yield i, _decode(data, refs, i, decode)
 
 
 def _read_into_places(refs: FrameRefs, out: np.ndarray, target: np.ndarray) -> None:

@@ -1,18 +1,27 @@
-"""Tiles of one large image to a dask array, one decode task for each tile or for a square of them."""
+"""Tiles of one large image to a dask array, one decode task for each tile or for a rectangle of them; and parts of it at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from math import isqrt
+from typing import Any
 
+import dask.config
 import numpy as np
+from dask.utils import parse_bytes
 
 from xdicom.lazy.cells import Array, from_cells
-from xdicom.lazy.frames import decode_frames, fingerprint_refs
+from xdicom.lazy.frames import AUTO_CHUNK_BYTES, ChunkSpec, Decode, decode_frames, fingerprint_refs
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import TileGrid
+from xdicom.model.packing import pack_numbers, pack_texts, unpack_numbers, unpack_texts
+from xdicom.pixels.color import stored_photometric_interpretation
+from xdicom.pixels.decode import decode_frame
+from xdicom.pixels.decode_rgb import decode_rgb
 from xdicom.pixels.support import check_supported
 from xdicom.sources.options import PublicOptions, public_options, using_options
+from xdicom.transforms.color import to_rgb
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,15 +38,19 @@ class TileBlock:
     """Row of `refs` for each tile, -1 where none is; int64, shape `(images, tile rows, tile columns)`."""
     tile_shape: tuple[int, int]
     """Rows and columns of a tile [pixels]."""
-    background: int
-    """Value of pixels where no tile is."""
+    background: tuple[int, ...]
+    """Value of each sample where no tile is."""
     samples: tuple[int, ...] = ()
     """`(samples,)` for colour, else empty."""
     options: PublicOptions = ()
     """Options of the storage that are no secrets."""
+    corner: tuple[int, int] = (0, 0)
+    """First row and column of the block in its first tile [pixels]."""
+    decode: Decode = decode_frame
+    """What makes values of the bytes of a tile."""
 
 
-def tiles_to_dask(grid: TileGrid, chunks: Mapping[str, int] | None = None) -> Array:
+def tiles_to_dask(grid: TileGrid, chunks: ChunkSpec = None) -> Array:
     """Stored values of the image of `grid`, cut to its total pixel matrix.
 
     Parameters
@@ -45,12 +58,13 @@ def tiles_to_dask(grid: TileGrid, chunks: Mapping[str, int] | None = None) -> Ar
     grid
         Tiles in their places.
     chunks
-        Pixels in one task along `y` and `x`: whole tiles; one tile by default.
+        Pixels in one task along `y` and `x`, whole tiles; a number for a square of at most so many tiles; `"auto"` for one of at
+        most 32 MiB, or dask's `array.chunk-size` where that is less. One tile by default.
 
     Returns
     -------
     dask.array.Array
-        Shape `grid.shape`; where no tile is, the background (white for colour and MONOCHROME1, else 0).
+        Shape `grid.shape`; where no tile is, the grid's background.
 
     Raises
     ------
@@ -58,26 +72,47 @@ def tiles_to_dask(grid: TileGrid, chunks: Mapping[str, int] | None = None) -> Ar
         If an encoding is not read.
     ValueError
         If `chunks` divides a tile or names another dimension.
+    TypeError
+        If it is no such thing.
     """
     for encoding in grid.frames.instances.encodings:
         check_supported(encoding)
-    wanted = dict(chunks or {})
-    unknown = set(wanted) - {"y", "x"}
-    if unknown:
-        raise ValueError(f"chunks of a slide are pixels along y and x, not {', '.join(sorted(unknown))}")
-    lengths = []
-    for name, tile, total in zip(("y", "x"), grid.tile_shape, grid.matrix, strict=True):
-        size = wanted.get(name, tile)
-        size = total if size == -1 else size
-        if size < total and size % tile:
-            raise ValueError(f"chunks along {name} must be whole tiles of {tile} pixels, not {size}")
-        whole, rest = divmod(total, size)
-        lengths.append((size,) * whole + ((rest,) if rest else ()))
     outer = tuple((1,) * size for size in grid.rows.shape[:-2])
-    token = (fingerprint_refs(grid.frames.refs()), grid.rows.shape, grid.matrix)
+    lengths = tuple(
+        (size,) * (total // size) + ((total % size,) if total % size else ())
+        for size, total in zip(_chunk_sizes(grid, chunks), grid.matrix, strict=True)
+    )
+    token = (fingerprint_refs(grid.frames.refs(), grid.rows), grid.rows.shape, grid.matrix, grid.background)
     return from_cells(
         read_tiles, TileCells(grid), (*outer, *lengths), grid.samples, np.dtype(grid.encoding.dtype), name="stored_values", token=token
     )
+
+
+def _chunk_sizes(grid: TileGrid, chunks: ChunkSpec) -> tuple[int, int]:
+    """Rows and columns of a task [pixels]."""
+    tile, matrix = grid.tile_shape, grid.matrix
+    if isinstance(chunks, int | str):
+        if chunks == "auto":
+            limit = min(AUTO_CHUNK_BYTES, parse_bytes(dask.config.get("array.chunk-size")))
+            chunks = limit // (int(np.prod(grid.encoding.frame_shape)) * grid.encoding.dtype.itemsize)
+        if isinstance(chunks, str):
+            raise TypeError(f"chunks is a mapping from dimension to pixels, a number of tiles, 'auto' or None, not {chunks!r}")
+        side = max(1, isqrt(max(chunks, 1))) if chunks != -1 else max(grid.rows.shape[-2:])
+        return min(side * tile[0], matrix[0]), min(side * tile[1], matrix[1])
+    wanted = dict(chunks or {})
+    unknown = set(wanted) - set(grid.dims)
+    if unknown:
+        raise ValueError(f"chunks of a slide are pixels along y and x, not {', '.join(sorted(unknown))}")
+    sizes = []
+    for name, length, total in zip(("y", "x"), tile, matrix, strict=True):
+        size = wanted.get(name, length)
+        if not isinstance(size, int):
+            raise TypeError(f"chunks along {name} is a number of pixels, not {size!r}")
+        size = total if size == -1 else size
+        if size < 1 or (size < total and size % length):
+            raise ValueError(f"chunks along {name} must be whole tiles of {length} pixels, not {size}")
+        sizes.append(min(size, total))
+    return sizes[0], sizes[1]
 
 
 class TileCells:
@@ -90,34 +125,44 @@ class TileCells:
         self.samples = grid.samples
         self.dtype = np.dtype(grid.encoding.dtype)
         self.options = public_options(self.refs.urls)
-        is_white = bool(grid.samples) or grid.encoding.photometric_interpretation == "MONOCHROME1"
-        self.background = (1 << grid.encoding.bits_stored) - 1 if is_white and self.dtype.kind == "u" else 0
+        self.background = grid.background
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The cells as few bytes: this travels with every graph that was not culled yet."""
+        refs = self.refs
+        packed = [pack_numbers(array) for array in (refs.source, refs.encoding, refs.offset, refs.length, refs.frame_number)]
+        state = self.__dict__ | {"rows": pack_numbers(self.rows)}
+        return state | {"refs": (pack_texts(refs.urls), pack_texts(refs.stamps), refs.encodings, packed)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        urls, stamps, encodings, packed = state["refs"]
+        refs = FrameRefs(unpack_texts(urls), unpack_texts(stamps), encodings, *map(unpack_numbers, packed))
+        self.__dict__.update(state | {"rows": unpack_numbers(state["rows"]), "refs": refs})
 
     def block(self, place: tuple[slice, ...]) -> TileBlock:
-        """The tiles of the pixels at `place`."""
+        """The tiles under the pixels at `place`, which may begin and end anywhere."""
         *outer, y, x = place[: self.rows.ndim]
         tile_rows, tile_columns = self.tile_shape
         rows = self.rows[
             (*outer, slice(y.start // tile_rows, -(-y.stop // tile_rows)), slice(x.start // tile_columns, -(-x.stop // tile_columns)))
         ]
-        used, cells = np.unique(rows, return_inverse=True)
-        if used[0] < 0:
-            used, cells = used[1:], cells - 1
         shape = (*(part.stop - part.start for part in outer), y.stop - y.start, x.stop - x.start, *self.samples)
+        flat = rows.reshape(-1)
+        if len(flat) == 1 and flat[0] >= 0:
+            refs, cells = self.refs.one(int(flat[0])), np.zeros(1, np.int64)
+        else:
+            there = np.flatnonzero(flat >= 0)
+            cells = np.full(len(flat), -1, np.int64)
+            cells[there] = np.arange(len(there))
+            refs = self.refs.take(flat[there])
         return TileBlock(
-            self.refs.take(used),
-            shape,
-            self.dtype,
-            cells.reshape(-1, *rows.shape[-2:]),
-            self.tile_shape,
-            self.background,
-            self.samples,
-            self.options,
-        )
+            refs, shape, self.dtype, cells.reshape(-1, *rows.shape[-2:]), self.tile_shape, self.background, self.samples, self.options,
+            (y.start % tile_rows, x.start % tile_columns),
+        )  # fmt: skip
 
 
-def read_tiles(block: TileBlock) -> np.ndarray:
-    """Stored values of the tiles of one task, shape `block.shape`.
+def read_tiles(block: TileBlock, threads: int = 1) -> np.ndarray:
+    """Stored values of the tiles of one task, shape `block.shape`; decoded by so many threads.
 
     Raises
     ------
@@ -126,15 +171,54 @@ def read_tiles(block: TileBlock) -> np.ndarray:
     SourceError
         If storage does not answer, or a source changed since it was scanned.
     """
-    rows, columns = block.tile_shape
     height, width = block.shape[len(block.shape) - 2 - len(block.samples) :][:2]
     out = np.empty((block.cells.shape[0], height, width, *block.samples), block.dtype)
     if (block.cells < 0).any():
-        out[...] = block.background
-    places = {int(block.cells[place]): place for place in np.ndindex(block.cells.shape) if block.cells[place] >= 0}
-    with using_options(block.options):
-        for i, tile in decode_frames(block.refs):
-            image, tile_row, tile_column = places[i]
-            top, left = tile_row * rows, tile_column * columns
-            out[image, top : top + rows, left : left + columns] = tile[: height - top, : width - left]
+        out[...] = np.array(block.background, block.dtype) if block.samples else block.background[0]
+    places = np.argwhere(block.cells >= 0)
+    if threads > 1 and len(places) > 1:
+        with ThreadPoolExecutor(min(threads, len(places))) as pool:
+            for _ in pool.map(lambda part: _read_part(block, out, places, part), np.array_split(np.arange(len(places)), threads)):
+                pass
+    elif len(places):
+        _read_part(block, out, places, None)
     return out.reshape(block.shape)
+
+
+def _read_part(block: TileBlock, out: np.ndarray, places: np.ndarray, part: np.ndarray | None) -> None:
+    """Decode the tiles numbered `part`, or all of them, into their places."""
+    (rows, columns), (first_row, first_column), (height, width) = block.tile_shape, block.corner, out.shape[1:3]
+    if part is not None and not len(part):
+        return
+    refs, mine = (block.refs, places) if part is None else (block.refs.take(part), places[part])
+    with using_options(block.options):
+        for (image, tile_row, tile_column), (_, tile) in zip(mine.tolist(), decode_frames(refs, block.decode), strict=True):
+            top, left = tile_row * rows - first_row, tile_column * columns - first_column
+            up, before = max(0, -top), max(0, -left)
+            target = out[image, max(top, 0) : top + rows, max(left, 0) : left + columns]
+            target[...] = tile[up : up + min(rows - up, height - top - up), before : before + min(columns - before, width - left - before)]
+
+
+def read_part(cells: TileCells, place: tuple[slice, ...], threads: int = 1, *, is_rgb: bool = False) -> np.ndarray:
+    """Values of a part of an image, without a graph: what an array of `tiles_to_dask` has at that place.
+
+    Parameters
+    ----------
+    cells
+        Tiles of the image.
+    place
+        First and last step along each dimension.
+    threads
+        Threads that decode tiles.
+    is_rgb
+        Whether color samples are wanted as red, green and blue.
+    """
+    block = cells.block(place)
+    return read_tiles(_as_rgb(block, cells) if is_rgb else block, threads)
+
+
+def _as_rgb(block: TileBlock, cells: TileCells) -> TileBlock:
+    """The block with red, green and blue in place of its color samples."""
+    encoding = cells.refs.encodings[0]
+    white = to_rgb(np.array([block.background], block.dtype), stored_photometric_interpretation(encoding), encoding.bits_stored)
+    return replace(block, decode=decode_rgb, background=tuple(white[0].tolist()))

@@ -71,6 +71,9 @@ class FrameRefs:
     def take(self, rows: np.ndarray) -> FrameRefs:
         """The frames numbered `rows`, with only the sources and encodings that they need."""
         source, encoding = self.source[rows], self.encoding[rows]
+        if len(self.urls) == len(self.encodings) == 1 and len(rows):
+            cut = (self.offset[rows], self.length[rows], self.frame_number[rows])
+            return FrameRefs(self.urls, self.stamps, self.encodings, source, encoding, *cut)
         used_sources, source = np.unique(source, return_inverse=True)
         used_encodings, encoding = np.unique(encoding, return_inverse=True)
         return FrameRefs(

@@ -143,6 +143,8 @@ class TileGrid:
     """Directions of rows and columns in the slide's coordinates, and pixel spacing."""
     origin: np.ndarray | None = None
     """Centre of the first pixel in the slide's coordinates [mm]; shape `(3,)`."""
+    background: tuple[int, ...] = (0,)
+    """Stored value of each sample where no tile is."""
     attrs: Mapping[str, object] = field(default_factory=dict)
     """What the arrangement found: missing tiles, level, kind of image."""
 

@@ -82,7 +82,41 @@ def to_rgb(samples: np.ndarray, photometric_interpretation: str, bits_stored: in
     if space is None:
         return samples
     bits = bits_stored or 8 * samples.dtype.itemsize
+    if space is FULL_RANGE and bits == 8:
+        return _jpeg_to_rgb(samples)
     return _luma_chroma_to_rgb(samples, space, bits)
+
+
+_SHIFT = 16
+_RED_OF_CR, _BLUE_OF_CB, _GREEN_OF_CB, _GREEN_OF_CR = 91881, 116130, -22554, -46802
+"""Shares of the chrominances in whole 65536ths."""
+
+
+def _jpeg_to_rgb(samples: np.ndarray) -> np.ndarray:
+    """8-bit YBR_FULL in whole numbers, level by level what decoders of JPEG give that convert by themselves."""
+    out = np.empty(samples.shape, samples.dtype)
+    scratches = [Scratch(np.dtype(np.int32)) for _ in range(4)]
+    half, white = np.int32(1 << (_SHIFT - 1)), np.int32(255)
+    for index in pieces(samples.shape):
+        piece, target = samples[index], out[index]
+        y, cb, cr = (scratch.copy(piece[..., i]) for i, scratch in enumerate(scratches[:3]))
+        cb -= np.int32(128)
+        cr -= np.int32(128)
+        channel = scratches[3].empty(y.shape)
+        for i, chroma, share in ((0, cr, _RED_OF_CR), (2, cb, _BLUE_OF_CB)):
+            np.multiply(chroma, np.int32(share), out=channel)
+            channel += half
+            channel >>= np.int32(_SHIFT)
+            channel += y
+            target[..., i] = np.clip(channel, np.int32(0), white, out=channel)
+        cb *= np.int32(_GREEN_OF_CB)
+        cr *= np.int32(_GREEN_OF_CR)
+        cb += cr
+        cb += half
+        cb >>= np.int32(_SHIFT)
+        y += cb
+        target[..., 1] = np.clip(y, np.int32(0), white, out=y)
+    return out
 
 
 def _luma_chroma_to_rgb(samples: np.ndarray, space: LumaChroma, bits: int) -> np.ndarray:

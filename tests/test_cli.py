@@ -61,7 +61,7 @@ def test_version_is_that_of_the_package() -> None:
 def test_help_names_the_commands() -> None:
     out = run("--help").stdout
 
-    assert all(re.search(rf"^│ {name} ", out, re.MULTILINE) for name in ("info", "to-zarr", "verify", "preview", "doctor"))
+    assert all(re.search(rf"^│ {name} ", out, re.MULTILINE) for name in ("info", "to-zarr", "to-dicom", "verify", "preview", "doctor"))
 
 
 def test_info_shows_a_line_for_each_series(two_series: Path) -> None:
@@ -225,6 +225,53 @@ def test_a_store_is_replaced_only_when_asked(ct: Path, two_series: Path, tmp_pat
     assert (refused.exit_code, before, replaced.exit_code) == (1, "CT", 0)
     assert "--overwrite" in refused.stderr
     assert xr.open_zarr(tmp_path / "a.zarr")["stored_values"].attrs["modality"] == "PT"
+
+
+def test_a_series_is_written_as_another(ct: Path, tmp_path: Path) -> None:
+    result = run(
+        "to-dicom", ct, tmp_path / "out", "--select", "z=1:", "--select", "y=::2", "--transfer-syntax", "rle",
+        "--series-description", "Half", "--set", "PatientName=Nobody", "--set", "StudyID=",
+    )  # fmt: skip
+
+    again = open_series(tmp_path / "out")
+    assert result.exit_code == 0
+    assert "2 instances of 2 frames" in result.stdout
+    assert again.equals(open_series(ct).isel(z=slice(1, None), y=slice(None, None, 2)).assign_coords(again.coords))
+    header = again.dicom.header()
+    assert (header.PatientName, header.SeriesDescription) == ("Nobody", "Half")
+
+
+def test_a_store_with_headers_becomes_dicom_again(ct: Path, tmp_path: Path) -> None:
+    run("to-zarr", ct, tmp_path / "ct.zarr", "--keep-headers")
+
+    result = run("to-dicom", tmp_path / "ct.zarr", tmp_path / "out", "--values", "modality")
+
+    assert result.exit_code == 0
+    assert result.stdout.endswith("largest error 0\n")
+    np.testing.assert_array_equal(open_series(tmp_path / "out").dicom.to_modality().values, open_series(ct).dicom.to_modality().values)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--select", "time=0"), 2, "no dimension time"),
+        (("--select", "z"), 2, "not of the form"),
+        (("--set", "PatientName"), 2, "KEYWORD=VALUE"),
+        (("--set", "PatientNmae=x"), 2, "no data element"),
+        (("--transfer-syntax", "zip"), 1, "is not written; these are"),
+        (("--loss", "3"), 2, "loses nothing"),
+    ],
+)
+def test_what_can_not_become_dicom_is_said(words: tuple[str, ...], code: int, said: str, ct: Path, tmp_path: Path) -> None:
+    result = run("to-dicom", ct, tmp_path / "out", *words)
+
+    assert (result.exit_code, said in line(result.stderr)) == (code, True)
+
+
+def test_files_are_replaced_only_when_asked(ct: Path, tmp_path: Path) -> None:
+    codes = [run("to-dicom", ct, tmp_path / "out", *words).exit_code for words in ((), (), ("--overwrite",))]
+
+    assert codes == [0, 1, 0]
 
 
 def test_a_file_is_never_taken_for_a_store(ct: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xdicom.export.dicom_files import DicomOptions, write_dicom
+from xdicom.export.dicom_kept import keep_headers
 from xdicom.export.dicom_plans import WrittenDicom
 from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
@@ -72,6 +73,10 @@ class DicomAccessor:
     def header(self, frame: Mapping[str, int] | int = 0) -> Dataset:
         """Whole header of the instance that a frame is from; see `labeled.origins.read_header`."""
         return read_header(self._array, frame)
+
+    def keep_headers(self) -> xr.DataArray:
+        """The array with the whole headers of its source among its labels, for a store; see `export.dicom_kept.keep_headers`."""
+        return keep_headers(self._array)
 
     def to_modality(self, *, dtype: DTypeLike | None = None) -> xr.DataArray:
         """Modality values, with their units; see `labeled.values.to_modality`."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from xdicom.cli.dicom import write_series
 from xdicom.cli.doctor import print_abilities, version_of
 from xdicom.cli.info import print_series
 from xdicom.cli.preview import draw_picture
@@ -52,6 +53,7 @@ def main(
 app = typer.Typer(name="xdicom", cls=Commands, callback=main, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("info")(print_series)
 app.command("to-zarr")(write_store)
+app.command("to-dicom")(write_series)
 app.command("verify")(compare_store)
 app.command("preview")(draw_picture)
 app.command("doctor")(print_abilities)

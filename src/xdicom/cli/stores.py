@@ -16,6 +16,7 @@ from xdicom.export.zarr_verify import verify_zarr
 from xdicom.index.sizes import readable_size
 
 StoreOptions = Annotated[list[str] | None, typer.Option("--store-option", metavar="KEY=VALUE", help="The same as --option, for the store.")]
+_HEADERS_HELP = "Keep the whole headers too, which may name a person: to-dicom needs nothing else then."
 _LAYOUT_HELP = "One frame a chunk, or blocks for cuts across the frames."
 
 
@@ -28,6 +29,7 @@ def write_store(
     layout: Annotated[Literal["frames", "volume"], typer.Option("--layout", help=_LAYOUT_HELP)] = "frames",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that is there.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Complete a store whose writing was interrupted.")] = False,
+    keep_headers: Annotated[bool, typer.Option("--keep-headers", help=_HEADERS_HELP)] = False,
     options: StorageOptions = None,
     store_options: StoreOptions = None,
 ) -> None:
@@ -40,6 +42,8 @@ def write_store(
             f"there is something at {store} already: --overwrite replaces a Zarr store, --resume completes one that was interrupted"
         )
     array = open_series(scan_location(location, options), series_uid=series_uid, stack=stack)
+    if keep_headers:
+        array = array.dicom.keep_headers()
     start = time.perf_counter()
     with progress_on_stderr("shards") as progress:
         try:

@@ -55,6 +55,28 @@ def parse_header(data: bytes) -> Elements:
     }
 
 
+def parse_elements(data: bytes) -> Elements:
+    """Elements of a data set that `encode_elements` wrote.
+
+    Raises
+    ------
+    NotDicomError
+        If it can't be read.
+
+    Examples
+    --------
+    >>> elements: Elements = {}
+    >>> set_element(elements, "Rows", 512)
+    >>> parse_elements(encode_elements(elements)) == elements
+    True
+    """
+    try:
+        found = walk(Window(data, lambda *_: b"", len(data)), 0, Syntax(is_implicit=False), _All())
+    except (UncertainHeaderError, struct.error) as error:
+        raise NotDicomError(f"the elements can't be read ({error})") from error
+    return {tag: RawValue(vr.split(" ")[0], raw, "implicit" in vr) for tag, (vr, raw) in found.values.items()}
+
+
 def _start_of(data: bytes) -> tuple[int, Syntax]:
     """Where the data set begins, and how it is written.
 
@@ -166,7 +188,9 @@ def make_value(vr: str, value: Any) -> RawValue:
         return RawValue("SQ", b"".join(_item(item) for item in value))
     parts = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
     if vr in _FORMATS:
-        return RawValue(vr, struct.pack(f"<{len(parts)}{_FORMATS[vr]}", *(part if vr in ("FL", "FD") else int(part) for part in parts)))
+        return RawValue(
+            vr, struct.pack(f"<{len(parts)}{_FORMATS[vr]}", *(float(part) if vr in ("FL", "FD") else int(part) for part in parts))
+        )
     if vr == "AT":
         return RawValue(vr, b"".join(struct.pack("<HH", part >> 16, part & 0xFFFF) for part in parts))
     texts = [decimal_string(part) if vr == "DS" else str(int(part)) if vr == "IS" else str(part) for part in parts if part != ""]

@@ -11,6 +11,7 @@ import xarray as xr
 
 from xdicom.errors import SourceError
 from xdicom.export.dicom_multiframe import write_multiframe
+from xdicom.export.dicom_origins import urls_of
 from xdicom.export.dicom_planes import arranged
 from xdicom.export.dicom_plans import Choices, WrittenDicom, make_plan
 from xdicom.export.dicom_writing import write_instances
@@ -134,7 +135,7 @@ def write_dicom(
     plan = make_plan(array, choices)
     folder = Path(target)
     names = [f"{number:05d}.dcm" for number in range(1, plan.instances + 1)]
-    sources = {os.path.realpath(place.url.removeprefix("file://")) for place in plan.places or () if place is not None}
+    sources = {os.path.realpath(url.removeprefix("file://")) for url in urls_of(plan.places)}
     own = [name for name in names if os.path.realpath(folder / name) in sources]
     if own:
         raise SourceError(f"{folder / own[0]} is one of the files that the array is read from: write to another folder")

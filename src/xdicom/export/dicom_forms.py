@@ -112,7 +112,7 @@ def _stored(
 ) -> ChosenForm:
     if choices.rescale is not None:
         raise ValueError("rescale= is for modality values; stored_values are written as they are")
-    source = None if frames is None else frames.instances.encodings[frames.instances.encoding[frames.instance[rows.max()]]]
+    allocated, is_float = _source_cells(frames, rows, header)
     dtype, nan_value = array.dtype, None
     is_color = array.sizes.get("sample", 1) > 1
     photometric = str(array.attrs.get("photometric_interpretation", "RGB" if is_color else "MONOCHROME2"))
@@ -121,7 +121,7 @@ def _stored(
     if dtype.kind == "b":
         dtype = np.dtype(np.uint8)
     if dtype.kind == "f":
-        if source is not None and source.pixel_keyword != PIXEL_DATA:
+        if is_float:
             keyword = FLOAT_PIXEL_DATA if dtype.itemsize == 4 else DOUBLE_FLOAT_PIXEL_DATA
             encoding = _encoding(array, syntax, dtype, 8 * dtype.itemsize, photometric, keyword)
             return ChosenForm(Form(encoding, choices.loss), _labeled_rescale(array, len(rows)))
@@ -132,7 +132,7 @@ def _stored(
             )
         dtype = np.dtype(array.attrs["stored_dtype"])
         nan_value = _padding(header, dtype)
-    if dtype.itemsize > 2 and not (source is not None and source.bits_allocated == 8 * dtype.itemsize):
+    if dtype.itemsize > 2 and allocated != 8 * dtype.itemsize:
         raise UnsupportedEncodingError(
             f"stored_values are {dtype}, and this kind of image holds 8 or 16 bits: array.astype('int16') where that is wide enough, "
             "or array.rename('modality_values') to store them through a slope"
@@ -142,6 +142,16 @@ def _stored(
         raise ValueError(f"bits_stored is {bits}, and the values are {dtype}")
     form = Form(_encoding(array, syntax, dtype, bits, photometric), choices.loss, nan_value)
     return ChosenForm(form, _labeled_rescale(array, len(rows)))
+
+
+def _source_cells(frames: FrameTable | None, rows: np.ndarray, header: Elements) -> tuple[int, bool]:
+    """Bits Allocated of the source, and whether its values are floating-point numbers."""
+    if frames is not None:
+        source = frames.instances.encodings[frames.instances.encoding[frames.instance[rows.max()]]]
+        return source.bits_allocated, source.pixel_keyword != PIXEL_DATA
+    value = header.get(TAGS["BitsAllocated"])
+    allocated = int(value.numbers()[0]) if value is not None and value.numbers() else 0
+    return allocated, allocated >= 32 and TAGS["BitsStored"] not in header  # Bits Stored is left out of floats (PS3.3 C.7.6.24)
 
 
 def _labeled_rescale(array: xr.DataArray, count: int) -> Rescale | None:
@@ -191,6 +201,8 @@ def _modality(
 ) -> ChosenForm:
     if "sample" in array.dims:
         raise ValueError(f"{array.name} have a dimension sample: colors are written as rgb or stored_values")
+    if array.dtype.kind == "b":
+        raise ValueError(f"{array.name} are true and false: a mask is written by to_segmentation(), with the series that it belongs to")
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{array.name} are {array.dtype}, and not numbers: array.astype('float32')")
     photometric = str(array.attrs.get("photometric_interpretation", "MONOCHROME2"))

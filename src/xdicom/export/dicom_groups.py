@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from xdicom.export.dicom_elements import Elements, is_near, set_element, tag_and_vr, texts_of
+from xdicom.export.dicom_axes import Times, set_new_index
+from xdicom.export.dicom_elements import Elements, set_element, tag_and_vr, texts_of
+from xdicom.export.dicom_frame_groups import Groups
 from xdicom.export.dicom_header import ORIENTATION_TOLERANCE, Plan
 from xdicom.export.dicom_marks import source_item
-from xdicom.headers.values import RawValue
 
-SHARED, PER_FRAME = 0x52009229, 0x52009230
-"""Shared and Per-frame Functional Groups Sequence."""
 FRAME_TYPES = (
     "MRImageFrameTypeSequence",
     "CTImageFrameTypeSequence",
@@ -22,18 +20,7 @@ FRAME_TYPES = (
     "PhotoacousticImageFrameTypeSequence",
 )
 _DERIVATION = {"CodeValue": "ARRAY", "CodingSchemeDesignator": "99XDICOM", "CodeMeaning": "Operations on arrays of pixels"}
-_MOMENTS = ("FrameAcquisitionDateTime", "FrameReferenceDateTime", "FrameAcquisitionDuration")
 
-AXES: dict[str, tuple[str, str]] = {
-    "z": ("InStackPositionNumber", "FrameContentSequence"),
-    "time": ("TemporalPositionIndex", "FrameContentSequence"),
-    "echo_time": ("EffectiveEchoTime", "MREchoSequence"),
-    "inversion_time": ("InversionTimes", "MRModifierSequence"),
-    "flip_angle": ("FlipAngle", "MRTimingAndRelatedParametersSequence"),
-    "trigger_time": ("NominalCardiacTriggerDelayTime", "CardiacSynchronizationSequence"),
-    "diffusion": ("DiffusionBValue", "MRDiffusionSequence"),
-}
-"""Element and functional group of each axis by which frames may be indexed."""
 _LABELED = {
     "EchoTime": ("EffectiveEchoTime", "MREchoSequence"),
     "InversionTime": ("InversionTimes", "MRModifierSequence"),
@@ -46,67 +33,9 @@ _LABELED = {
 """Element and functional group of what a single-frame instance states by the keyword."""
 
 
-class Groups:
-    """Functional groups of the frames of one instance; a group is either shared or every frame has its own."""
-
-    def __init__(self, header: Elements, frame_numbers: np.ndarray) -> None:
-        shared = header[SHARED].items() if SHARED in header else []
-        per_frame = header[PER_FRAME].items() if PER_FRAME in header else []
-        self.shared: Elements = dict(shared[0]) if shared else {}
-        self.frames: list[Elements] = [dict(per_frame[number - 1]) if number <= len(per_frame) else {} for number in frame_numbers.tolist()]
-
-    def get(self, i: int, group: str) -> Elements:
-        """Elements of a group of frame `i`; none where there is no such group."""
-        tag, _ = tag_and_vr(group)
-        value = self.frames[i].get(tag) or self.shared.get(tag)
-        items = value.items() if value is not None else []
-        return dict(items[0]) if items else {}
-
-    def put(self, i: int, group: str, item: Mapping[int, RawValue]) -> None:
-        """Give frame `i` its own group; where that was shared, all other frames get theirs."""
-        tag, _ = tag_and_vr(group)
-        if tag in self.shared:
-            common = self.shared.pop(tag)
-            for frame in self.frames:
-                frame.setdefault(tag, common)
-        set_element(self.frames[i], group, [item])
-
-    def settle(self, i: int, group: str, values: Mapping[str, Any], tolerance: float = 1e-6) -> None:
-        """Set numbers in a group of frame `i`, unless they are there already."""
-        item = self.get(i, group)
-        if all(is_near(item, keyword, value, tolerance) for keyword, value in values.items()):
-            return
-        for keyword, value in values.items():
-            set_element(item, keyword, value)
-        self.put(i, group, item)
-
-    def settle_all(self, group: str, values: Mapping[str, Any], tolerance: float = 1e-6) -> None:
-        """Set the same numbers for all frames: in the shared group, where it is one or no frame has it."""
-        tag, _ = tag_and_vr(group)
-        if any(tag in frame for frame in self.frames):
-            for i in range(len(self.frames)):
-                self.settle(i, group, values, tolerance)
-            return
-        item = self.get(0, group)
-        if not all(is_near(item, keyword, value, tolerance) for keyword, value in values.items()):
-            for keyword, value in values.items():
-                set_element(item, keyword, value)
-            set_element(self.shared, group, [item])
-
-    def into(self, header: Elements) -> None:
-        """Put the groups into a header."""
-        header[SHARED] = _sequence([self.shared])
-        header[PER_FRAME] = _sequence(self.frames)
-
-
-def _sequence(items: list[Elements]) -> RawValue:
-    probe: Elements = {}
-    set_element(probe, "SourceImageSequence", items)
-    (value,) = probe.values()
-    return value
-
-
-def settle_groups(header: Elements, plan: Plan, axes: Mapping[str, np.ndarray], source_frames: tuple[tuple[str, str, int], ...]) -> None:
+def settle_groups(
+    header: Elements, plan: Plan, axes: Mapping[str, np.ndarray], source_frames: tuple[tuple[str, str, int], ...], times: Times | None
+) -> None:
     """Settle the functional groups of an instance on the planes of `plan`.
 
     Parameters
@@ -119,6 +48,8 @@ def settle_groups(header: Elements, plan: Plan, axes: Mapping[str, np.ndarray], 
         Step of each frame along the dimensions that count planes.
     source_frames
         SOP Class and Instance UID and frame number of each frame's source; empty where frames have none of their own.
+    times
+        Time of each frame, where the labels tell.
     """
     count = len(plan.rows)
     has_own = bool(source_frames) and all(uid for _, uid, _ in source_frames)
@@ -126,8 +57,8 @@ def settle_groups(header: Elements, plan: Plan, axes: Mapping[str, np.ndarray], 
     groups = Groups(header, numbers)
     _set_place(groups, plan)
     _set_labels(groups, plan)
-    if not has_own:
-        _set_new_index(header, groups, plan, axes)
+    if not has_own or plan.repeats:
+        set_new_index(header, groups, plan, axes, times)
     else:
         _rank_index(groups)
     if plan.is_derived:
@@ -184,34 +115,6 @@ def _rank_index(groups: Groups) -> None:
     for i in np.flatnonzero((ranked != values).any(axis=1)).tolist():
         set_element(items[i], "DimensionIndexValues", ranked[i].tolist())
         groups.put(i, "FrameContentSequence", items[i])
-
-
-def _set_new_index(header: Elements, groups: Groups, plan: Plan, axes: Mapping[str, np.ndarray]) -> None:
-    """Dimensions for frames that are none of the source's: the axes of the array."""
-    used: list[tuple[str, str, np.ndarray]] = []
-    for name, steps in axes.items():
-        element, group = AXES.get(name, AXES["time"])
-        if any(element == other for other, *_ in used):
-            element, group = "FrameAcquisitionNumber", "FrameContentSequence"
-        used.append((element, group, steps))
-    organization = plan.uids[0] + ".1"
-    set_element(header, "DimensionOrganizationSequence", [{"DimensionOrganizationUID": organization}])
-    pointers = [
-        {"DimensionIndexPointer": tag_and_vr(element)[0], "FunctionalGroupPointer": tag_and_vr(group)[0]} for element, group, _ in used
-    ]
-    set_element(header, "DimensionIndexSequence", [{"DimensionOrganizationUID": organization, **each} for each in pointers])
-    set_element(header, "DimensionOrganizationType", None)
-    for i in range(len(groups.frames)):
-        item = groups.get(i, "FrameContentSequence")
-        for keyword in _MOMENTS:
-            set_element(item, keyword, None)
-        for element, group, steps in used:
-            if group == "FrameContentSequence":
-                set_element(item, element, int(steps[i]) + 1)
-        if any(element == "InStackPositionNumber" for element, *_ in used) and not texts_of(item, "StackID"):
-            set_element(item, "StackID", "1")
-        set_element(item, "DimensionIndexValues", [int(steps[i]) + 1 for *_, steps in used])
-        groups.put(i, "FrameContentSequence", item)
 
 
 def _mark_derived(groups: Groups, source_frames: tuple[tuple[str, str, int], ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from xdicom.sources.ranges import read_range
 
 ORIENTATION_TOLERANCE = 1e-3
 """Direction cosines that differ by no more are those of one stack: each instance keeps its own."""
+
+MOVED_MM = 0.01
+"""A plane that lies farther from its source than this was resampled [mm]."""
 
 LABELS: dict[str, str] = {
     "slice_location": "SliceLocation", "slice_thickness": "SliceThickness", "trigger_time": "TriggerTime",
@@ -66,9 +69,16 @@ _PRIVATE_SCALES = ((0x2005, 0x0D), (0x2005, 0x0E), (0x2005, 0x09), (0x2005, 0x0A
 """Vendors' elements that turn stored values into others (Philips)."""
 
 
+class HeaderPlace(Protocol):
+    """Where the header of a source instance lies."""
+
+    def read(self) -> Elements:
+        """The header's elements."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the header of a source instance lies."""
+    """The header of a source instance in its file."""
 
     url: str
     """Its source."""
@@ -90,7 +100,7 @@ class Plan:
     """SOP Instance UID of each plane's new instance."""
     form: Form
     """How values are stored."""
-    headers: tuple[Place | None, ...] | None
+    headers: tuple[HeaderPlace | None, ...] | None
     """Header of each plane's own source; None where planes have none, and `template` is used."""
     template: Elements
     """Header for planes without their own."""
@@ -124,6 +134,8 @@ class Plan:
     """Whether stored values are others than those of the source."""
     is_cut: bool = False
     """Whether planes are tiles of the source's frames: what vendors say of the whole does not hold."""
+    repeats: bool = False
+    """Whether a frame of the source fills several planes: labels tell these apart, not their headers."""
     lossy: str = ""
     """Method of a lossy compression that is applied; empty where nothing is lost."""
     attributes: Elements = field(default_factory=dict)
@@ -167,8 +179,11 @@ def header_of(plan: Plan, i: int, limits: tuple[int, int] | None, loss_ratio: fl
             "the frame has another size than its source, and no labels say where it lies: keep the coordinates z, y and x, "
             "or take the place away with attributes={'ImagePositionPatient': None, 'ImageOrientationPatient': None}"
         )
+    is_moved = has_own and _is_moved(elements, plan, i)
     _set_place(elements, plan, i)
     _set_labels(elements, plan, i, has_own=has_own)
+    if is_moved:
+        settle(elements, "SliceThickness", plan.step_mm, 0.01)
     _set_values(elements, plan, i, limits)
     put_in(elements, plan.shared)
     if plan.is_derived:
@@ -236,6 +251,15 @@ def _set_place(elements: Elements, plan: Plan, i: int) -> None:
                 set_element(elements, "SpacingBetweenSlices", None)
         elif not any(is_near(elements, "SpacingBetweenSlices", step, 0.01) for step in (plan.step_mm, -plan.step_mm)):
             set_element(elements, "SpacingBetweenSlices", plan.step_mm)
+
+
+def _is_moved(elements: Elements, plan: Plan, i: int) -> bool:
+    """Whether a plane lies in front of or behind that of its source: it was resampled, and is as thick as the new step."""
+    there = elements[TAGS["ImagePositionPatient"]].numbers() if TAGS["ImagePositionPatient"] in elements else ()
+    if plan.positions_mm is None or plan.orientation is None or plan.step_mm is None or plan.is_cut or len(there) != 3:
+        return False
+    normal = np.cross(plan.orientation[:3], plan.orientation[3:6])
+    return TAGS["SliceThickness"] in elements and bool(abs((plan.positions_mm[i] - np.array(there)) @ normal) > MOVED_MM)
 
 
 def settle(elements: Elements, keyword: str, value: Any, tolerance: float = 1e-6) -> None:

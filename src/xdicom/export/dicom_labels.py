@@ -76,7 +76,8 @@ def _times(array: xr.DataArray, count: int) -> dict[str, np.ndarray]:
 def instance_numbers(array: xr.DataArray, count: int) -> np.ndarray:
     """Instance Number of each plane: its source's where these are all different, else counted from 1."""
     stated = label_of(array, "instance_number")
-    if stated is not None and stated.dtype.kind in "iuf" and np.isfinite(stated).all() and len(np.unique(stated)) == count:
+    is_whole = stated is not None and stated.dtype.kind in "iuf" and bool((stated == np.rint(stated)).all())
+    if stated is not None and is_whole and len(np.unique(stated)) == count:
         return stated.astype(np.int64)
     return np.arange(1, count + 1)
 

@@ -86,4 +86,6 @@ def wanted_elements(attributes: Mapping[str, Any] | None) -> tuple[Elements, fro
             add_text(elements, keyword, value)
         else:
             set_element(elements, keyword, value)
+            if isinstance(value, list | tuple) and not all(str(part).isascii() for part in value if isinstance(part, str)):
+                set_element(elements, "SpecificCharacterSet", "ISO_IR 192")
     return elements, frozenset(dropped)

@@ -15,7 +15,8 @@ import numpy as np
 
 from xdicom.errors import SourceError, UnsupportedEncodingError
 from xdicom.export.dicom_elements import Elements, file_head, make_value, set_element, tag_and_vr
-from xdicom.export.dicom_groups import PER_FRAME, SHARED, settle_groups
+from xdicom.export.dicom_frame_groups import PER_FRAME, SHARED
+from xdicom.export.dicom_groups import settle_groups
 from xdicom.export.dicom_header import Plan, clean, put_in, set_attributes, set_multiframe_values, settle
 from xdicom.export.dicom_marks import add_loss, mark_derived
 from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail
@@ -107,12 +108,13 @@ def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float) -
     for keyword in _OF_CONCATENATIONS:
         set_element(elements, keyword, None)
     source_frames = tuple(series.source_frames[row] for row in rows.tolist()) if series.source_frames else ()
+    times = None if series.times is None else series.times.take(rows)
     put_in(elements, plan.shared)
     set_element(elements, "NumberOfFrames", len(rows))
     if SHARED in elements or PER_FRAME in elements:
-        settle_groups(elements, plan, {name: steps[rows] for name, steps in series.steps.items()}, source_frames)
+        settle_groups(elements, plan, {name: steps[rows] for name, steps in series.steps.items()}, source_frames, times)
     else:
-        _settle_vectors(elements, plan, source_frames, frames, series.seconds[rows] if series.seconds is not None else None)
+        _settle_vectors(elements, plan, source_frames, frames, times.seconds if times is not None else None)
         set_multiframe_values(elements, plan)
     if plan.is_derived:
         set_element(elements, "SOPInstanceUID", plan.uids[0])

@@ -77,12 +77,22 @@ def planes_of(array: xr.DataArray) -> Planes:
     spacing = None if y_step is None or x_step is None else (abs(y_step), abs(x_step))
     cosines = array.attrs.get("image_orientation_patient")
     z, stated = label_of(array, "z"), _stated_positions(array)
+    if cosines is None and z is not None:
+        raise InconsistentSeriesError(
+            "planes have a position z, and no attribute image_orientation_patient says along which direction: give the attributes of the "
+            "series that the array was made of, as with array.assign_attrs(series.attrs), or drop what is no position, "
+            "as with array.drop_vars('z')"
+        )
     if cosines is None or y_first is None or x_first is None or (z is None and stated is None):
         return Planes(None, spacing, None, None)
     row, column = unit(np.array(cosines[:3], float)), unit(np.array(cosines[3:6], float))
     normal = unit(np.cross(row, column))
     if stated is None:
         assert z is not None
+        if not np.isfinite(z.astype(float)).all():
+            raise InconsistentSeriesError(
+                "z has values that are no numbers: give the position of every plane, as with assign_coords(z=...)"
+            )
         places = np.stack([np.full(len(z), x_first), np.full(len(z), y_first), z.astype(float)])
         positions = np.linalg.solve(np.stack([row, column, normal]), places).T + _shear(array, z, normal)
     else:
@@ -107,6 +117,11 @@ def _line(array: xr.DataArray, name: str) -> tuple[float | None, float | None]:
     if name not in array.coords or array.coords[name].dims != (name,):
         return None, stated
     values = np.asarray(array.coords[name].values, float)
+    if not np.isfinite(values).all():
+        raise InconsistentSeriesError(
+            f"{name} has values that are no numbers, so that nothing tells where rows and columns lie: give all of them, "
+            f"as with array.assign_coords({name}=...)"
+        )
     if len(values) < 2:
         return float(values[0]), stated
     step = (values[-1] - values[0]) / (len(values) - 1)

@@ -13,21 +13,22 @@ from uuid import UUID, uuid4
 import numpy as np
 import xarray as xr
 
-from xdicom.errors import UnsupportedEncodingError
+from xdicom.errors import InconsistentSeriesError, UnsupportedEncodingError
+from xdicom.export.dicom_axes import Times
 from xdicom.export.dicom_elements import Elements, add_text, set_element, texts_of
 from xdicom.export.dicom_forms import choose_form
-from xdicom.export.dicom_header import Place, Plan
+from xdicom.export.dicom_header import HeaderPlace, Plan
 from xdicom.export.dicom_labels import instance_numbers, plane_labels, window_labels
 from xdicom.export.dicom_marks import add_equipment, describe_pixels, wanted_elements
 from xdicom.export.dicom_minimal import minimal_header
-from xdicom.export.dicom_planes import frame_sizes, label_of, planes_of
+from xdicom.export.dicom_origins import Origin, find_origin, urls_of
+from xdicom.export.dicom_planes import Planes, frame_sizes, label_of, planes_of
 from xdicom.export.dicom_secondary import SECONDARY_CAPTURE, secondary_header
 from xdicom.headers.dictionary import TAGS
-from xdicom.labeled.origins import locate_frames, place_of_series
 from xdicom.labeled.parameters import DISPLAY, MODALITY, REAL_WORLD, RGB, STORED, SUV
-from xdicom.model.frames import FrameRefs, FrameTable
+from xdicom.model.frames import FrameRefs
 from xdicom.pixels.encode import ENCODERS
-from xdicom.sources.options import public_options, using_options
+from xdicom.sources.options import public_options
 
 PICTURES = (DISPLAY, RGB)
 """Stages whose values mean colors or grays, and nothing that was measured."""
@@ -87,11 +88,11 @@ class SeriesPlan:
     """Frames that the planes must equal, where their identity is kept."""
     source_frames: tuple[tuple[str, str, int], ...] = ()
     """SOP Class and Instance UID and number of the source frame of each plane, where the source was multi-frame."""
-    places: tuple[Place | None, ...] | None = None
+    places: tuple[HeaderPlace | None, ...] | None = None
     """Header of each plane's source."""
     steps: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Step of each plane along the dimensions that count planes."""
-    seconds: np.ndarray | None = None
+    times: Times | None = None
     """Time of each plane."""
 
     def done(self, size: int, error: float) -> WrittenDicom:
@@ -102,20 +103,6 @@ class SeriesPlan:
     def instances(self) -> int:
         """Number of instances."""
         return len(self.plan.rows) if self.frames_of is None else len(self.frames_of)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Origin:
-    """Where planes come from."""
-
-    frames: FrameTable | None
-    """The frames of the source; None where this process does not know them."""
-    rows: np.ndarray
-    """Which of them each plane is of, -1 for none; int64, shape `(planes,)`."""
-    places: tuple[Place | None, ...] | None
-    """Header of each plane's instance."""
-    header: Elements | None
-    """Header of one of the instances."""
 
 
 def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
@@ -142,6 +129,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     sop_class = _first_text(header, "SOPClassUID") or str(array.attrs.get("sop_class_uid", ""))
     if name not in PICTURES and sop_class in _REFUSED:
         raise UnsupportedEncodingError(f"objects of SOP class {sop_class} are not written: {_REFUSED[sop_class]}")
+    _check_place(array, planes, origin, choices)
     is_multiframe = name not in PICTURES and not labels_only and _is_multiframe(header)
     if name in PICTURES:
         header, sop_class = secondary_header(header), SECONDARY_CAPTURE
@@ -160,7 +148,8 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     _describe(shared, header, chosen.elements, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=keeps)
     wanted, dropped = wanted_elements(choices.attributes)
     kinds = texts_of(header, "ImageType")
-    has_own = origin.places is not None and not is_multiframe and name not in PICTURES
+    repeats = origin.repeats
+    has_own = origin.places is not None and not is_multiframe and name not in PICTURES and not repeats
     loses = ENCODERS.get(chosen.form.encoding.transfer_syntax_uid)
     plan = Plan(
         rows=np.arange(count),
@@ -182,10 +171,11 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         sources=_sources(array, header, count),
         is_derived=not keeps,
         is_rescaled=chosen.is_rescaled,
-        is_cut=_is_cut(origin, array, kinds),
+        is_cut=_is_cut(header, array, kinds),
+        repeats=repeats,
         lossy="" if loses is None else loses.lossy_method,
         attributes=wanted,
-        options=public_options([place.url for place in origin.places or () if place is not None]),
+        options=public_options(urls_of(origin.places)),
     )
     refs = origin.frames.refs().take(origin.rows) if keeps and origin.frames is not None else None
     single = SeriesPlan(plan, len(frame_sizes(array)), series_uid, None, refs, places=origin.places)
@@ -198,36 +188,16 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         frames_of=_instances(array, count),
         source_frames=_source_frames(array, plan),
         steps={str(name): steps[axis] for axis, name in enumerate(sizes)},
-        seconds=_seconds(array),
+        times=_times(array),
     )
 
 
-def _seconds(array: xr.DataArray) -> np.ndarray | None:
-    """Time of each plane [s], where the labels tell."""
+def _times(array: xr.DataArray) -> Times | None:
+    """Time of each plane, where the labels tell."""
     seconds = label_of(array, "time")
-    is_time = seconds is not None and seconds.dtype.kind in "iuf" and array.coords["time"].attrs.get("units") == "s"
-    return seconds.astype(float) if seconds is not None and is_time else None
-
-
-def find_origin(array: xr.DataArray) -> Origin:
-    """The headers that this process knows of an arranged array's planes."""
-    count = int(np.prod(list(frame_sizes(array).values()), dtype=np.int64))
-    located = locate_frames(array)
-    if located is not None:
-        frames, rows = located[0], located[1].reshape(-1)
-        first = np.full(len(frames.instances), np.iinfo(np.int64).max)
-        np.minimum.at(first, frames.instance, frames.offset)
-        instance = np.where(rows >= 0, frames.instance[np.maximum(rows, 0)], -1)
-        known = {int(each): Place(frames.instances.urls[each], int(first[each])) for each in np.unique(instance[instance >= 0])}
-        places = tuple(known.get(int(each)) for each in instance)
-        return Origin(frames, rows, places, _read(next(place for place in places if place is not None)))
-    found = place_of_series(str(array.attrs.get("series_instance_uid", "")))
-    return Origin(None, np.full(count, -1), None, None if found is None else _read(Place(*found)))
-
-
-def _read(place: Place) -> Elements:
-    with using_options(public_options([place.url])):
-        return place.read()
+    if seconds is None or seconds.dtype.kind not in "iuf" or array.coords["time"].attrs.get("units") != "s":
+        return None
+    return Times(seconds.astype(float), str(array.coords["time"].attrs.get("start", "")))
 
 
 def new_uids(planes: int, seed: str | None) -> list[str]:
@@ -291,13 +261,30 @@ def _source_frames(array: xr.DataArray, plan: Plan) -> tuple[tuple[str, str, int
     return tuple((*(source or ("", "")), int(number)) for source, number in zip(plan.sources, numbers, strict=True))
 
 
-def _is_cut(origin: Origin, array: xr.DataArray, kinds: tuple[str, ...]) -> bool:
+def _check_place(array: xr.DataArray, planes: Planes, origin: Origin, choices: Choices) -> None:
+    """Refuse planes whose place the source states, and their labels no more.
+
+    Raises
+    ------
+    InconsistentSeriesError
+        With what to do.
+    """
+    is_placed = planes.positions_mm is not None or origin.header is None or TAGS["ImagePositionPatient"] not in origin.header
+    dropped = {keyword for keyword, value in (choices.attributes or {}).items() if value is None}
+    if is_placed or {"ImagePositionPatient", "ImageOrientationPatient"} <= dropped:
+        return
+    if "image_orientation_patient" in array.attrs or origin.places is None:
+        raise InconsistentSeriesError(
+            "the source has a place in the patient, and labels no longer say where the planes lie (nor whether they were cut or turned): "
+            "keep the coordinates z, y and x and the attribute image_orientation_patient, "
+            "or take the place away with attributes={'ImagePositionPatient': None, 'ImageOrientationPatient': None}"
+        )
+
+
+def _is_cut(header: Elements, array: xr.DataArray, kinds: tuple[str, ...]) -> bool:
     """Whether planes are tiles of mosaics or grids."""
-    if origin.frames is None or not {"MOSAIC", "VFRAME"} & set(kinds):
-        return False
-    table = origin.frames.instances
-    used = table.encodings[table.encoding[origin.frames.instance[origin.rows.max()]]]
-    return (used.rows, used.columns) != (array.sizes["y"], array.sizes["x"])
+    sizes = [header[TAGS[name]].numbers() for name in ("Rows", "Columns") if TAGS[name] in header]
+    return bool({"MOSAIC", "VFRAME"} & set(kinds)) and sizes != [(array.sizes["y"],), (array.sizes["x"],)]
 
 
 def _instances(array: xr.DataArray, count: int) -> tuple[np.ndarray, ...]:

@@ -165,9 +165,12 @@ def write_segmentation(
     except (AttributeError, TypeError, ValueError) as error:
         raise InconsistentSeriesError(f"a segmentation can't be made of these: {error}") from error
     target.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(target) as file:
-        dataset.save_as(file)
-        size = file.tell()
+    try:
+        with whole_file(target) as file:
+            dataset.save_as(file)
+            size = file.tell()
+    finally:
+        _close(dataset)
     return WrittenDicom(1, int(dataset.NumberOfFrames), size, series_uid, 0.5 / 255 if kind == "FRACTIONAL" else 0.0)
 
 
@@ -176,6 +179,13 @@ def _quietly(make: Callable[..., Any], **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return make(**options)
+
+
+def _close(dataset: Any) -> None:
+    """Close the table of frames that highdicom keeps in memory for each of its images, and leaves open."""
+    connection = getattr(dataset, "_db_con", None)
+    if connection is not None:
+        connection.close()
 
 
 def _planes_on(mask: xr.DataArray, source: xr.DataArray) -> np.ndarray:

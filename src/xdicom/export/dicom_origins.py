@@ -1,0 +1,67 @@
+"""Which headers are known of an array's planes: in files that this process has opened, or kept with the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from xdicom.export.dicom_elements import Elements
+from xdicom.export.dicom_header import HeaderPlace, Place
+from xdicom.export.dicom_kept import kept_headers
+from xdicom.export.dicom_planes import frame_sizes, label_of
+from xdicom.labeled.origins import locate_frames, place_of_series
+from xdicom.model.frames import FrameTable
+from xdicom.sources.options import public_options, using_options
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """Where planes come from."""
+
+    frames: FrameTable | None
+    """The frames of the source; None where this process does not know them."""
+    rows: np.ndarray
+    """Which of them each plane is of, -1 for none; int64, shape `(planes,)`."""
+    places: tuple[HeaderPlace | None, ...] | None
+    """Header of each plane's instance."""
+    header: Elements | None
+    """Header of one of the instances."""
+    repeats: bool = False
+    """Whether a frame of the source fills several planes."""
+
+
+def find_origin(array: xr.DataArray) -> Origin:
+    """The headers that are known of an arranged array's planes."""
+    count = int(np.prod(list(frame_sizes(array).values()), dtype=np.int64))
+    located = locate_frames(array)
+    if located is not None:
+        frames, rows = located[0], located[1].reshape(-1)
+        first = np.full(len(frames.instances), np.iinfo(np.int64).max)
+        np.minimum.at(first, frames.instance, frames.offset)
+        instance = np.where(rows >= 0, frames.instance[np.maximum(rows, 0)], -1)
+        known = {int(each): Place(frames.instances.urls[each], int(first[each])) for each in np.unique(instance[instance >= 0])}
+        places = tuple(known.get(int(each)) for each in instance)
+        used = rows[rows >= 0]
+        return Origin(frames, rows, places, _read(next(each for each in places if each is not None)), len(np.unique(used)) < len(used))
+    unknown = np.full(count, -1)
+    kept = kept_headers(array)
+    if kept is not None and any(each is not None for each in kept):
+        uids, numbers = label_of(array, "sop_instance_uid"), label_of(array, "frame_number")
+        names = np.full(count, "", object) if uids is None else uids.astype(object)
+        pairs = set(zip(names.tolist(), (np.zeros(count) if numbers is None else numbers).tolist(), strict=True))
+        return Origin(None, unknown, kept, next(each for each in kept if each is not None).read(), len(pairs) < count)
+    found = place_of_series(str(array.attrs.get("series_instance_uid", "")))
+    return Origin(None, unknown, None, None if found is None else _read(Place(*found)))
+
+
+def urls_of(places: Iterable[HeaderPlace | None] | None) -> list[str]:
+    """Sources of the headers that lie in files."""
+    return [place.url for place in places or () if isinstance(place, Place)]
+
+
+def _read(place: Place) -> Elements:
+    with using_options(public_options([place.url])):
+        return place.read()

@@ -162,9 +162,9 @@ def read_region(array: xr.DataArray, indexers: Mapping[str, slice | int], thread
         _cells[source] = TileCells(grid)
         while len(_cells) > _MAX_CELLS:
             _cells.popitem(last=False)
-    is_rgb = step is not None and getattr(step.function, "func", None) is samples_to_rgb
+    is_rgb = step is not None and [link.function for link in step.chain.links] == [samples_to_rgb]
     values = read_part(_cells[source], place, threads, is_rgb=is_rgb)
-    values = step.function(values) if step is not None and not is_rgb else values
+    values = step.chain(values) if step is not None and not is_rgb else values
     kept = tuple(0 if isinstance(indexers.get(dim), int | np.integer) else slice(None) for dim in map(str, array.dims))
     labels = array.copy(deep=False, data=np.broadcast_to(np.zeros((), array.dtype), array.shape)).isel(indexers)
     labels.data = values[kept]

@@ -298,6 +298,7 @@ def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:
             )
             if np.isfinite(clock).any():
                 attrs[name] = _on_first_day(float(np.nanmin(clock)))
+                attrs |= _first_frame(grid, int(np.nanargmin(clock))) if name == "acquisition_datetime" else {}
     scan = grid.column("ge_scan_datetime")
     if scan is not None and day is not None and np.isfinite(scan.first_numbers()).any():
         attrs["ge_scan_datetime"] = _on_first_day(float(np.nanmin(scan.first_numbers())) - day * SECONDS_PER_DAY)
@@ -306,6 +307,16 @@ def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:
     if isinstance(value, RawValue):
         attrs |= _radiopharmaceutical(value, day)
     return attrs
+
+
+def _first_frame(grid: FrameGrid, row: int) -> dict[str, object]:
+    """When the earliest frame was, counted from the start of the scan, and how long it took [ms] (PS3.3 C.8.9.4)."""
+    columns = {
+        "first_frame_reference_time": grid.column("frame_reference_time"),
+        "first_frame_duration": grid.column("actual_frame_duration"),
+    }
+    numbers = {name: float(column.first_numbers()[row]) for name, column in columns.items() if column is not None}
+    return {name: number for name, number in numbers.items() if np.isfinite(number)}
 
 
 def _radiopharmaceutical(sequence: RawValue, day: float | None) -> dict[str, object]:

@@ -28,6 +28,7 @@ FLOORS = [
 HOMES = {
     "numpy": ("",),
     "pydicom": ("headers/", "export/dicom_"),
+    "numba": ("transforms/compiled",),
     "imagecodecs": ("pixels/codecs", "pixels/encode"),
     "fsspec": ("sources/",),
     "obstore": ("sources/",),
@@ -44,7 +45,18 @@ HOMES = {
 }
 """Where each library may be imported: beginnings of paths within the package."""
 
-IMPORTED_WHEN_NEEDED = {"pydicom", "fsspec", "obstore", "urllib3", "virtualizarr", "icechunk", "rich", "highdicom", "dicomanonymizer"}
+IMPORTED_WHEN_NEEDED = {
+    "pydicom",
+    "fsspec",
+    "obstore",
+    "urllib3",
+    "virtualizarr",
+    "icechunk",
+    "rich",
+    "highdicom",
+    "dicomanonymizer",
+    "numba",
+}
 """Libraries that an import inside a function may bring in: heavy or optional ones, in their home."""
 
 EMPTY_NAMES = {"base", "common", "core", "helper", "helpers", "misc", "tools", "util", "utils"}

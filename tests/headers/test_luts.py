@@ -330,3 +330,11 @@ def test_palettes_of_real_files_agree_with_pydicom(corpus: Path, name: str) -> N
     if by_pydicom.dtype == np.uint16 and colors.dtype == np.uint8:
         by_pydicom = by_pydicom >> 8 if by_pydicom.max() > 255 else by_pydicom  # 8 bits in 16-bit words
     assert np.array_equal(colors, by_pydicom)
+
+
+def test_an_item_of_nothing_but_empty_elements_is_no_table() -> None:
+    empty = {0x00283002: RawValue("US", b""), 0x00283003: lo("NONE"), 0x00283006: RawValue("US", b"")}
+
+    assert parse_modality_lut({0x00283000: sequence(empty)}) is None
+    assert parse_voi_luts({0x00283010: sequence(empty)}) == ()
+    assert parse_presentation_lut({0x20500010: sequence({})}) is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from xdicom.errors import InconsistentSeriesError
 from xdicom.labeled.display import to_display
 from xdicom.labeled.tables import table_to_attrs
 from xdicom.labeled.values import mask_padding, to_modality
@@ -254,3 +255,19 @@ def test_modality_values_that_were_changed_or_computed_are_what_is_shown(ct: xr.
 
     assert np.array_equal(to_display(modality + 100, (40, 400)).values, to_display(modality.compute() + 100, (40, 400)).values)
     assert np.array_equal(to_display(modality.persist(), (40, 400)).values, to_display(modality, (40, 400)).values)
+
+
+def test_functions_and_shapes_that_differ_between_frames_are_refused_with_what_to_do(ct: xr.DataArray) -> None:
+    array = ct.assign_coords(voi_lut_function=("z", ["", "LINEAR", "SIGMOID", "SIGMOID"]))
+    turned = ct.assign_coords(presentation_lut_shape=("z", ["", "IDENTITY", "INVERSE", "INVERSE"]))
+
+    for window in (None, 0):
+        with pytest.raises(InconsistentSeriesError, match="LINEAR or SIGMOID, from frame to frame: select the frames"):
+            to_display(array, window)
+    with pytest.raises(InconsistentSeriesError, match="select those that share `presentation_lut_shape`"):
+        to_display(turned)
+    assert np.array_equal(to_display(array, "BONE").values, shown(ct, 400, 1800))
+    assert np.array_equal(to_display(array.isel(z=[2, 3])).values, shown(ct, 40, 400, "SIGMOID")[2:])
+    assert np.array_equal(to_display(array.isel(z=[0, 1])).values, shown(ct, 40, 400)[:2])
+    assert np.array_equal(to_display(turned.isel(z=3)).values, 255 - apply_window(to_modality(ct).values[3], 40, 400))
+    assert np.array_equal(to_display(turned.isel(z=[0, 1])).values, to_display(ct).values[:2])

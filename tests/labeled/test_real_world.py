@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
+import xdicom
 from xdicom.errors import InconsistentSeriesError
 from xdicom.labeled.real_world import to_real_world
 from xdicom.labeled.tables import real_world_maps_to_attrs
@@ -90,3 +92,35 @@ def test_no_mapping_and_the_wrong_values_are_refused(ct: xr.DataArray) -> None:
         to_real_world(to_modality(mapped(ct, [FLOW])))
     with pytest.raises(ValueError, match="float32 or float64"):
         to_real_world(mapped(ct, [FLOW]), dtype="int16")
+
+
+@pytest.mark.parametrize("is_varied", [False, True])
+def test_the_private_scale_of_philips_is_given_by_its_name_alone(held: Hold, ct: xr.DataArray, is_varied: bool) -> None:
+    scale = {"philips_scale_slope": 4.0, "philips_scale_intercept": 2048.0}
+    array = ct.assign_coords({name: ("z", [number] * 4) for name, number in scale.items()}) if is_varied else ct.assign_attrs(scale)
+
+    out = to_real_world(held(array), "Philips", dtype="float64")
+
+    assert np.array_equal(out.values, (ct.values.astype(float) - 2048) / 4)
+    assert "units" not in out.attrs
+    assert not set(scale) & {*out.attrs, *out.coords, *to_modality(array).attrs, *to_modality(array).coords}
+    with pytest.raises(ValueError, match=r"to_real_world\('PHILIPS'\)"):
+        to_real_world(array)
+
+
+def test_a_scale_of_philips_that_is_not_there_is_refused(ct: xr.DataArray) -> None:
+    with pytest.raises(ValueError, match=r"no Scale Slope and Scale Intercept of Philips"):
+        to_real_world(ct, "PHILIPS")
+    with pytest.raises(InconsistentSeriesError, match="select those that have both"):
+        to_real_world(ct.assign_coords(philips_scale_slope=("z", [1.0, np.nan, 1.0, 0.0]), philips_scale_intercept=0.0), "PHILIPS")
+
+
+@pytest.mark.corpus
+def test_phases_of_philips_are_angles_by_its_scale(corpus: Path) -> None:
+    phase = xdicom.open_study(corpus / "series/mr_multiecho_philips_dual")["2201_mr_dual_echo_fh_60_table_moved/phase"]["stored_values"]
+
+    angles = to_real_world(phase, "PHILIPS")
+
+    assert to_modality(phase).attrs["units"] == "mrad"
+    assert float(angles.min()) == pytest.approx(-np.pi, abs=1e-6)
+    assert np.allclose(angles.values * 1000, to_modality(phase).values, atol=1.5)

@@ -132,3 +132,25 @@ def test_real_series_have_plausible_suv(corpus: Path, name: str) -> None:
 
     assert 0.5 < float(suv.max()) < 200
     assert float(suv.min()) >= 0
+
+
+def test_counts_without_decay_correction_are_those_of_each_frames_own_time(held: Hold, pet: xr.DataArray) -> None:
+    array = pet.assign_attrs(decay_correction="NONE").assign_coords(acquisition_time=("z", [0.0, 300.0, 600.0]))
+    lazy = held(array)
+
+    suv = to_suv(lazy)
+
+    expected = [to_modality(pet).values[i] * (70_000 / decayed(3900 + 300 * i)) for i in range(3)]
+    assert np.allclose(suv.values, expected, rtol=1e-6)
+    assert np.array_equal(to_suv(lazy.isel(z=2)).values, suv.values[2])
+    with pytest.raises(ValueError, match=r"some frames have no Acquisition Time \(0008,0032\)"):
+        to_suv(array.assign_coords(acquisition_time=("z", [0.0, np.nan, 600.0])))
+
+
+def test_a_part_of_a_series_made_later_knows_the_start_of_the_scan(tmp_path: Path) -> None:
+    frames = {"FrameReferenceTime": [629858, 629858], "ActualFrameDuration": [180000, 180000]}
+    make_pet(tmp_path, (0.5, 1.25), varying=frames, **{**FDG, "AcquisitionTime": "100900"})
+    array = opened(tmp_path)
+
+    assert array.attrs["first_frame_duration"] == 180_000
+    assert np.allclose(to_suv(array).values, to_modality(array).values * (70_000 / decayed(3600)), rtol=1e-6)

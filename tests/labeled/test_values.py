@@ -262,3 +262,17 @@ def test_one_pixel_is_worked_on_as_well(held: Hold, ct: xr.DataArray) -> None:
     assert padding_mask(pixel).values
     assert to_modality(pixel).values == int(ct.values[1, 2, 3]) - 1024
     assert to_display(pixel, (40, 400)).dtype == np.uint8
+
+
+def test_each_slice_has_its_own_padding_and_some_have_none(held: Hold, ct: xr.DataArray) -> None:
+    values = [0.0, 37.0, np.nan, 5.0]
+    limits = [np.nan, 0.0, np.nan, 5.0]
+    array = held(ct.assign_coords(pixel_padding_value=("z", values), pixel_padding_range_limit=("z", limits)))
+    expected = np.stack([ct.values[0] == 0, ct.values[1] <= 37, ct.values[2] < 0, ct.values[3] == 5])
+
+    masked = mask_padding(array)
+
+    assert np.array_equal(np.isnan(masked.values), expected)
+    assert np.array_equal(padding_mask(array).values, expected)
+    assert np.array_equal(np.isnan(mask_padding(array.isel(z=1)).values), expected[1])
+    assert not [name for name in masked.coords if "padding" in str(name)]

@@ -151,3 +151,15 @@ def test_counts_without_decay_correction_need_none() -> None:
 def test_counts_of_which_no_correction_is_stated_are_refused_with_what_to_say() -> None:
     with pytest.raises(ValueError, match=r"\(0028,0051\) to name ATTN and DECY; it is missing.*assign_attrs\(corrected_image="):
         suv_factor(replace(FDG, corrections=None), "bw", "BQML")
+
+
+def test_a_later_bed_alone_tells_the_start_of_the_scan_by_its_frame_reference_time() -> None:
+    # 180 s of a half-life of 6586.2 s: the mean rate occurs 90 - ln 2 / 6586.2 * 180**2 / 24 = 89.858 s after the frame began, which
+    # was 540 s after the scan did
+    bed = replace(FDG, series=at("2020-01-03 08:00"), acquisition=at("2020-01-01 10:09"))
+    later = replace(bed, frame_duration_s=180.0, frame_reference_s=629.858)
+
+    assert decay_s(later) == pytest.approx(3600, abs=0.001)
+    assert decay_s(replace(later, frame_duration_s=None)) == 4140
+    assert decay_s(replace(later, frame_reference_s=0.0)) == 4140
+    assert decay_s(replace(later, private_scan_start=at("2020-01-01 09:30"))) == 1800

@@ -42,14 +42,14 @@ def parse_modality_lut(item: Item, *, is_signed: bool | None = None) -> LookupTa
     PixelDataError
         When the table is damaged.
     """
-    for table in _items(item, 0x00283000):
+    for table in _tables(item, 0x00283000):
         return _table(table, LUT_DESCRIPTOR, LUT_DATA, _signed(item, is_signed), text(table, LUT_EXPLANATION))
     return None
 
 
 def parse_rescale_type(item: Item) -> str:
     """Modality LUT Type (0028,3004) of the Modality LUT, else Rescale Type (0028,1054), else the empty string."""
-    for table in _items(item, 0x00283000):
+    for table in _tables(item, 0x00283000):
         return text(table, 0x00283004)
     return text(item, 0x00281054)
 
@@ -83,7 +83,7 @@ def parse_voi_luts(item: Item, *, is_signed: bool | None = None) -> tuple[Lookup
         When a table is damaged.
     """
     tables = []
-    for table in _items(item, 0x00283010):
+    for table in _tables(item, 0x00283010):
         descriptor = table.get(LUT_DESCRIPTOR)
         signed = _signed(item, is_signed) or (descriptor is not None and descriptor.vr == "SS")
         tables.append(_table(table, LUT_DESCRIPTOR, LUT_DATA, signed, text(table, LUT_EXPLANATION)))
@@ -98,7 +98,7 @@ def parse_presentation_lut(item: Item) -> LookupTable | None:
     PixelDataError
         When the table is damaged.
     """
-    for table in _items(item, 0x20500010):
+    for table in _tables(item, 0x20500010):
         return _table(table, LUT_DESCRIPTOR, LUT_DATA, False, text(table, LUT_EXPLANATION))
     return None
 
@@ -162,6 +162,11 @@ def first(item: Item, tag: int) -> int | float | None:
     """The first number of an element, or None."""
     found = numbers(item, tag)
     return found[0] if found else None
+
+
+def _tables(item: Item, tag: int) -> list[dict[int, RawValue]]:
+    """Items of a sequence of lookup tables; one whose descriptor and data are both empty is no table."""
+    return [entry for entry in _items(item, tag) if any(len(entry[part].data) for part in (LUT_DESCRIPTOR, LUT_DATA) if part in entry)]
 
 
 def _items(item: Item, tag: int) -> list[dict[int, RawValue]]:

@@ -179,7 +179,7 @@ def table_attributes(grid: FrameGrid) -> tuple[dict[str, object], dict[str, Coor
     item, signed = _item(grid, _LUT_COLUMNS), grid.encoding.is_signed
     for name, make in (
         ("modality_lut", lambda: _modality_tables(grid, attrs, coords)),
-        ("voi_luts", lambda: [table_to_attrs(table) for table in luts.parse_voi_luts(item, is_signed=_is_voi_input_signed(grid))]),
+        ("voi_luts", lambda: [table_to_attrs(table) for table in luts.parse_voi_luts(item, is_signed=_is_voi_input_signed(grid, attrs))]),
         ("palette", lambda: palette_to_attrs(palette) if (palette := luts.parse_palette(item, is_signed=signed)) else None),
         ("presentation_lut", lambda: table_to_attrs(table) if (table := luts.parse_presentation_lut(item)) else None),
         ("real_world_value_maps", lambda: _real_world_maps(grid, coords)),
@@ -196,9 +196,9 @@ def table_attributes(grid: FrameGrid) -> tuple[dict[str, object], dict[str, Coor
     return attrs, coords
 
 
-def _is_voi_input_signed(grid: FrameGrid) -> bool:
+def _is_voi_input_signed(grid: FrameGrid, attrs: dict[str, object]) -> bool:
     """Whether first values mapped of VOI LUTs are signed, whatever their VR says (PS3.3 C.11.2.1.1)."""
-    if grid.column("modality_lut_sequence") is not None:
+    if "modality_lut" in attrs or "modality_luts" in attrs:
         return False
     slope, intercept = grid.column("rescale_slope"), grid.column("rescale_intercept")
     if slope is None and intercept is None:
@@ -298,6 +298,7 @@ def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:
             )
             if np.isfinite(clock).any():
                 attrs[name] = _on_first_day(float(np.nanmin(clock)))
+                attrs |= _first_frame(grid, int(np.nanargmin(clock))) if name == "acquisition_datetime" else {}
     scan = grid.column("ge_scan_datetime")
     if scan is not None and day is not None and np.isfinite(scan.first_numbers()).any():
         attrs["ge_scan_datetime"] = _on_first_day(float(np.nanmin(scan.first_numbers())) - day * SECONDS_PER_DAY)
@@ -306,6 +307,16 @@ def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:
     if isinstance(value, RawValue):
         attrs |= _radiopharmaceutical(value, day)
     return attrs
+
+
+def _first_frame(grid: FrameGrid, row: int) -> dict[str, object]:
+    """When the earliest frame was, counted from the start of the scan, and how long it took [ms] (PS3.3 C.8.9.4)."""
+    columns = {
+        "first_frame_reference_time": grid.column("frame_reference_time"),
+        "first_frame_duration": grid.column("actual_frame_duration"),
+    }
+    numbers = {name: float(column.first_numbers()[row]) for name, column in columns.items() if column is not None}
+    return {name: number for name, number in numbers.items() if np.isfinite(number)}
 
 
 def _radiopharmaceutical(sequence: RawValue, day: float | None) -> dict[str, object]:

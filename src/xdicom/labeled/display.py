@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from xdicom.errors import InconsistentSeriesError
 from xdicom.labeled.parameters import (
     DISPLAY,
     MODALITY,
@@ -24,6 +25,7 @@ from xdicom.labeled.parameters import (
     relabeled,
     rescale_parameters,
     stage,
+    texts,
     window_coords,
     windows,
 )
@@ -153,7 +155,7 @@ def choose_voi(array: xr.DataArray, window: WindowChoice) -> Voi:
             for _, voi in offered
             if voi.table is not None or (np.isfinite(voi.center).all() and bool(np.all(np.asarray(voi.width) > 0)))
         ]
-        return usable[0] if usable else _everything(array)
+        return _checked(usable[0], "the file's window") if usable else _everything(array)
     if isinstance(window, tuple):
         return _checked(_by_numbers(window), "window")
     if isinstance(window, str):
@@ -212,6 +214,11 @@ def _listed(offered: list[tuple[str, Voi]]) -> str:
 
 def _checked(voi: Voi, what: str) -> Voi:
     if voi.table is None:
+        if " or " in voi.function:
+            raise InconsistentSeriesError(
+                f"{what} is {voi.function}, from frame to frame: select the frames that share `voi_lut_function`, or give "
+                "window=(center, width, function)"
+            )
         try:
             window_edges(voi.center, voi.width, voi.function)
         except ValueError as error:
@@ -222,7 +229,11 @@ def _checked(voi: Voi, what: str) -> Voi:
 
 def _output(array: xr.DataArray, dtype: str) -> Output:
     refuse_damaged(array, "presentation_lut")
-    output = Output(dtype, is_inverted(str(array.attrs.get("photometric_interpretation", "")), array.attrs.get("presentation_lut_shape")))
+    interpretation = str(array.attrs.get("photometric_interpretation", ""))
+    polarities = {is_inverted(interpretation, shape) for shape in texts(array, "presentation_lut_shape")}
+    if len(polarities) > 1:
+        raise InconsistentSeriesError("some frames are shown inverted and others are not: select those that share `presentation_lut_shape`")
+    output = Output(dtype, polarities.pop())
     if "presentation_lut" in array.attrs:
         return replace(output, presentation=table_from_attrs(array.attrs["presentation_lut"]), is_inverted=False)
     return output

@@ -22,6 +22,9 @@ class Label:
     """Names of its numbers, where it holds several that are coordinates of their own."""
 
 
+PADDINGS = ("", "float_", "double_float_")
+"""How names of Pixel Padding Value and Range Limit begin."""
+
 LABELS: tuple[Label, ...] = (
     Label("image_position_patient", "image_position_patient", "mm", ("_x", "_y", "_z")),
     Label("image_position_volume", "image_position_volume", "mm", ("_x", "_y", "_z")),
@@ -83,6 +86,9 @@ LABELS: tuple[Label, ...] = (
     Label("z_offset_in_slide_coordinate_system", "z_offset_in_slide_coordinate_system", "um"),
     Label("philips_scale_slope", "philips_scale_slope"),
     Label("philips_scale_intercept", "philips_scale_intercept"),
+    Label("voi_lut_function", "voi_lut_function"),
+    Label("presentation_lut_shape", "presentation_lut_shape"),
+    *(Label(f"{kind}pixel_padding_{end}", f"{kind}pixel_padding_{end}") for kind in PADDINGS for end in ("value", "range_limit")),
     Label("energy_window", "energy_window"),
     Label("energy_window_name", "energy_window_name"),
     Label("energy_window_lower_limit", "energy_window_lower_limit", "keV"),

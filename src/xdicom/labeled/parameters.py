@@ -19,12 +19,22 @@ REAL_WORLD, SUV = "real_world_values", "suv"
 STAGES = (STORED, MODALITY, DISPLAY, RGB, REAL_WORLD, SUV)
 """Names of arrays, by what their values mean."""
 
-RESCALE_COORDS = ("rescale_slope", "rescale_intercept", "dose_grid_scaling", "modality_lut_index", "real_world_value_map_index")
+PADDING_PAIRS = (
+    ("pixel_padding_value", "pixel_padding_range_limit"),
+    ("float_pixel_padding_value", "float_pixel_padding_range_limit"),
+    ("double_float_pixel_padding_value", "double_float_pixel_padding_range_limit"),
+)
+"""What says which stored values are padding: a value, and the other end of its range; coordinates where they vary, else attributes."""
+PADDING = tuple(name for pair in PADDING_PAIRS for name in pair)
+RESCALE_COORDS = (
+    "rescale_slope", "rescale_intercept", "dose_grid_scaling", "modality_lut_index", "real_world_value_map_index",
+    "philips_scale_slope", "philips_scale_intercept",
+)  # fmt: skip
 STORED_ATTRS = (
     "stored_dtype", "bits_allocated", "bits_stored", "high_bit", "pixel_representation", "rescale_type", "modality_lut", "modality_luts",
-    "pixel_padding_value", "pixel_padding_range_limit", "float_pixel_padding_value", "float_pixel_padding_range_limit",
-    "double_float_pixel_padding_value", "double_float_pixel_padding_range_limit",
+    *PADDING,
     "real_world_value_maps", "palette", "has_enhanced_palette", "pet_units", "dose_units",
+    "philips_scale_slope", "philips_scale_intercept",
 )  # fmt: skip
 """Attributes that are true of stored values only."""
 VOI_ATTRS = ("voi_lut_function", "window_explanation", "voi_luts", "presentation_lut", "presentation_lut_shape", "value_range", "units")
@@ -69,6 +79,13 @@ def parameter(array: xr.DataArray, name: str, default: float | None = None) -> P
     ordered = coordinate.transpose(*(dim for dim in array.dims if dim in coordinate.dims))
     lengths = [array.sizes[dim] if dim in coordinate.dims else 1 for dim in array.dims]
     return np.asarray(ordered.values).reshape(lengths)
+
+
+def texts(array: xr.DataArray, name: str) -> set[str]:
+    """What the header says by `name`: one text, or several where a coordinate holds one for each frame; empty ones for nothing."""
+    if name in array.coords:
+        return {str(text).strip() for text in np.asarray(array.coords[name].values).reshape(-1).tolist()}
+    return {str(array.attrs.get(name, "")).strip()}
 
 
 def modality_table(array: xr.DataArray) -> LookupTable | None:
@@ -167,10 +184,11 @@ def modality_units(array: xr.DataArray) -> str | None:
 def windows(array: xr.DataArray) -> list[tuple[Parameter, Parameter, Window]]:
     """Center, width, and what is said of them, for each alternative that the file offers.
 
-    Only function and explanation of the `Window` are meant: centers and widths may differ from frame to frame.
+    Only function and explanation of the `Window` are meant: centers and widths may differ from frame to frame. Functions
+    that do are named all, as in "LINEAR or SIGMOID".
     """
     explanations = array.attrs.get("window_explanation", [])
-    function = str(array.attrs.get("voi_lut_function") or LINEAR)
+    function = " or ".join(sorted({text or LINEAR for text in texts(array, "voi_lut_function")}))
     found = []
     for number in range(len(array.coords)):
         suffix = "" if number == 0 else f"_{number + 1}"

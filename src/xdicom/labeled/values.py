@@ -10,9 +10,12 @@ from numpy.typing import DTypeLike
 
 from xdicom.labeled.parameters import (
     MODALITY,
+    PADDING,
+    PADDING_PAIRS,
     RESCALE_COORDS,
     STORED,
     STORED_ATTRS,
+    Parameter,
     bits_stored,
     modality_table,
     modality_units,
@@ -29,13 +32,6 @@ from xdicom.transforms import padding
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.modality import SINGLE_PRECISION_BITS, modality_dtype, rescale
 from xdicom.transforms.pieces import part, pieces
-
-PADDING_PAIRS = (
-    ("pixel_padding_value", "pixel_padding_range_limit"),
-    ("float_pixel_padding_value", "float_pixel_padding_range_limit"),
-    ("double_float_pixel_padding_value", "double_float_pixel_padding_range_limit"),
-)
-"""Attributes that say what padding is: its value, and the other end of its range."""
 
 
 def to_modality(array: xr.DataArray, *, dtype: DTypeLike | None = None) -> xr.DataArray:
@@ -110,13 +106,12 @@ def mask_padding(array: xr.DataArray) -> xr.DataArray:
     declared = _padding(array)
     if declared is None:
         return array
-    value, limit = declared
     dtype = stored_dtype(array)
     bits = 53 if dtype is None and array.dtype.itemsize > 4 else 24 if dtype is None else (bits_stored(array) or 8 * dtype.itemsize)
     result = np.dtype(np.float32 if bits <= SINGLE_PRECISION_BITS else np.float64)
-    data = apply(partial(padding.mask_padding, padding_value=value, range_limit=limit, dtype=result), array.data, dtype=result)
+    data = apply(partial(padding.mask_padding, dtype=result), array.data, *declared, dtype=result)
     attrs = {} if dtype is None else {"stored_dtype": dtype.name}
-    return relabeled(array, data, STORED, without=[name for pair in PADDING_PAIRS for name in pair], attrs=attrs)
+    return relabeled(array, data, STORED, without=PADDING, attrs=attrs)
 
 
 def padding_mask(array: xr.DataArray) -> xr.DataArray:
@@ -128,8 +123,7 @@ def padding_mask(array: xr.DataArray) -> xr.DataArray:
         When `array` does not hold stored values.
     """
     stage(array, (STORED,), "padding_mask")
-    value, limit = _padding(array) or (np.nan, None)
-    data = apply(partial(padding.is_padding, padding_value=value, range_limit=limit), array.data, dtype=np.dtype(bool))
+    data = apply(padding.is_padding, array.data, *(_padding(array) or (np.nan, np.nan)), dtype=np.dtype(bool))
     return xr.DataArray(data, coords=array.coords, dims=array.dims, name="padding_mask")
 
 
@@ -177,23 +171,27 @@ def _through_tables(
     return apply(partial(apply_tables, tables=tables, dtype=result), array.data, which, dtype=result), result
 
 
-def _padding(array: xr.DataArray) -> tuple[float, float | None] | None:
-    """Padding value and the other end of its range; numbers read with the wrong sign are put right (PS3.3 C.7.5.1.1.2)."""
+def _padding(array: xr.DataArray) -> tuple[Parameter, Parameter] | None:
+    """Both ends of the range of padding values, NaN for none; numbers read with the wrong sign are put right (PS3.3 C.7.5.1.1.2)."""
     for value, limit in PADDING_PAIRS:
-        if value in array.attrs:
-            other = array.attrs.get(limit)
-            return _as_stored(array.attrs[value], array), None if other is None else _as_stored(other, array)
+        one, other = (_as_stored(parameter(array, name, array.attrs.get(name, np.nan)), array) for name in (value, limit))
+        if not np.isnan(one).all():
+            return one, other
     return None
 
 
-def _as_stored(number: float, array: xr.DataArray) -> float:
+def _as_stored(number: Parameter | None, array: xr.DataArray) -> Parameter:
+    assert number is not None
     dtype = stored_dtype(array)
     if dtype is None or dtype.kind not in "iu":
-        return number
+        return number if isinstance(number, np.ndarray) else float(number)
     turn = float(2 ** (8 * dtype.itemsize))
-    if number > np.iinfo(dtype.str).max and dtype.kind == "i":
-        return number - turn
-    return number + turn if number < 0 and dtype.kind == "u" else number
+    numbers = np.asarray(number, np.float64)
+    if dtype.kind == "i":
+        numbers = np.where(numbers > np.iinfo(dtype.str).max, numbers - turn, numbers)
+    else:
+        numbers = np.where(numbers < 0, numbers + turn, numbers)
+    return numbers if numbers.ndim else float(numbers)
 
 
 def refuse_color(array: xr.DataArray, what: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from xdicom.transforms.display import has_loop, render
 from xdicom.transforms.lookup import LookupTable, all_values, is_small_integer, native, take
 from xdicom.transforms.modality import rescale
 from xdicom.transforms.padding import is_padding
@@ -107,7 +108,13 @@ class Chain:
         if not values.shape:
             return self(values.reshape(1), *parameters)[0, ...]
         is_constant = all(isinstance(parameter, float) for parameter in parameters)
-        if is_constant and is_small_integer(values.dtype) and values.size > FEW and self._is_better_looked_up:
+        if (
+            is_constant
+            and is_small_integer(values.dtype)
+            and values.size > FEW
+            and self._is_better_looked_up
+            and not self._has_loop(values)
+        ):
             return self._looked_up(values, parameters)  # type: ignore[arg-type]
         if len(self.links) == 1:
             return self.links[0](values, *parameters)
@@ -129,6 +136,10 @@ class Chain:
             return False
         is_quick = len(self.links) == 1 and self.links[0].function in QUICK
         return not is_quick and (not self.new_axes or self._is_palette)
+
+    def _has_loop(self, values: np.ndarray) -> bool:
+        rendering = dict(self.links[0].options).get("rendering") if [link.function for link in self.links] == [render] else None
+        return rendering is not None and has_loop(rendering, values)
 
     @property
     def _is_palette(self) -> bool:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
-from xdicom.transforms.lookup import LookupTable
+from xdicom.transforms.compiled import window_loop
+from xdicom.transforms.lookup import LookupTable, native
 from xdicom.transforms.modality import in_type, rescale_into
 from xdicom.transforms.palette import Palette, apply_supplemental
 from xdicom.transforms.pieces import Scratch, part, pieces
 from xdicom.transforms.presentation import Output
-from xdicom.transforms.voi import LINEAR, WindowKernel
+from xdicom.transforms.voi import LINEAR, SIGMOID, WindowKernel
 
 Parameter = np.ndarray | float
 """A number, or one per frame: an array that broadcasts against the pixels, with axes of length 1 for rows and columns."""
+
+FEW = 4096
+"""So few pixels are not worth the call of a loop of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ def render(
     scratch = Scratch(arithmetic)
     if presentation is None:
         kernel = WindowKernel.make(center, width, rendering.function, output.limits, np.dtype(output.dtype), arithmetic)
+        if has_loop(rendering, values) and _write_by_loop(out, values, kernel, slopes, intercepts):
+            return out
         for index in pieces(values.shape):
             modality = modality_values(index)
             kernel.write(out[index], scratch.copy(modality), index, may_be_missing=modality.dtype.kind == "f")
@@ -105,6 +112,32 @@ def render(
         kernel.write(positions, scratch.copy(modality), index, may_be_missing=modality.dtype.kind == "f")
         out[index] = _blacked(entries[positions], modality)
     return out
+
+
+def has_loop(rendering: Rendering, values: np.ndarray) -> bool:
+    """Whether a compiled loop renders `values`: integers through a window to uint8, in single precision, and many in this process."""
+    is_window = rendering.function != SIGMOID and rendering.voi_table is None and rendering.modality_table is None
+    is_plain = rendering.output.dtype == "uint8" and rendering.output.presentation is None
+    is_integer = values.dtype.kind in "iu" and values.dtype.itemsize <= 4
+    return is_window and is_plain and is_integer and rendering.arithmetic == "float32" and window_loop(values.size) is not None
+
+
+def _write_by_loop(out: np.ndarray, values: np.ndarray, kernel: WindowKernel, slopes: np.ndarray, intercepts: np.ndarray) -> bool:
+    """Render `values` into `out`, one compiled loop for all pixels that share parameters; whether that was done."""
+    numbers = (slopes, intercepts, kernel.edge, kernel.span)
+    varied = [values.ndim - number.ndim + axis for number in numbers for axis, n in enumerate(number.shape) if n > 1]
+    inner = max(varied, default=-1) + 1
+    if math.prod(values.shape[inner:]) < FEW or (loop := window_loop(0)) is None:
+        return False
+    single, (low, high), is_whole = np.float32, kernel.output, slopes.dtype.kind in "iu"
+    ends = single(min(low, high)), single(max(low, high) + 0.5)
+    spread = tuple(np.broadcast_to(number, (*values.shape[:inner], *(1,) * (values.ndim - inner))) for number in numbers)
+    for place in np.ndindex(values.shape[:inner]):
+        slope, intercept, edge, span = (number[place].reshape(-1)[0] for number in spread)
+        pixels = np.ascontiguousarray(values[place], native(values.dtype)).reshape(-1)
+        made = (int(intercept), single(1), single(0)) if is_whole else (0, slope, intercept)
+        loop(pixels, out[place].reshape(-1), *made, edge, single(high - low), span, single(low + 0.5), *ends)
+    return True
 
 
 @lru_cache(maxsize=16)

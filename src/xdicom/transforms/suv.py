@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,6 +49,10 @@ class Uptake:
     """Series Date and Time (0008,0021), (0008,0031)."""
     acquisition: datetime | None = None
     """Acquisition Date and Time (0008,0022), (0008,0032) of the earliest frame."""
+    frame_reference_s: float | None = None
+    """Frame Reference Time (0054,1300) of that frame, from the start of the scan [s]."""
+    frame_duration_s: float | None = None
+    """Actual Frame Duration (0018,1242) of that frame [s]."""
     decay_correction: str | None = None
     """Decay Correction (0054,1102): NONE, START (of the scan) or ADMIN (administration)."""
     private_scan_start: datetime | None = None
@@ -61,7 +66,8 @@ def decay_s(uptake: Uptake) -> float:
 
     - ADMIN: 0.
     - START: the start of the scan is the series date and time where the first acquisition is not before it; else, in a
-      series made later, what GE states or the earliest acquisition.
+      series made later, what GE states, or the earliest acquisition less what its Frame Reference Time says has passed:
+      that frame may be of a later bed, where only a part of a series is there.
     - NONE: counts are those of the acquisition itself.
 
     An injection that seems to come after the scan by less than a day happened on the day before: its date is often
@@ -94,7 +100,22 @@ def _scan_start(uptake: Uptake) -> datetime | None:
     series, acquisition = uptake.series, uptake.acquisition
     if series is not None and (acquisition is None or series <= acquisition):
         return series
-    return uptake.private_scan_start or acquisition
+    if uptake.private_scan_start is not None or acquisition is None:
+        return uptake.private_scan_start
+    return acquisition - timedelta(seconds=_passed_s(uptake))
+
+
+def _passed_s(uptake: Uptake) -> float:
+    """Time from the start of the scan to that of the earliest frame there is; 0 where the header does not tell [s].
+
+    Frame Reference Time is the moment at which the frame's mean count rate occurred, by decay within its duration.
+    """
+    reference, duration, half_life = uptake.frame_reference_s, uptake.frame_duration_s, uptake.half_life_s
+    if reference is None or not duration or not half_life or not duration > 0 or not half_life > 0:
+        return 0.0
+    decay = math.log(2) / half_life
+    mean_rate_at = math.log(decay * duration / -math.expm1(-decay * duration)) / decay
+    return max(0.0, reference - mean_rate_at)
 
 
 def decayed_dose_bq(uptake: Uptake) -> float:

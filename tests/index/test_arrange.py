@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cProfile
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ from hypothesis import strategies as st
 from builders import OBLIQUE, image_position, make_ct, make_enhanced_mr, make_file, make_pet, phantoms, uid
 from index.arranged import arranged, catalog_of, cells, form, grids_of, make_planes, only_grid, repeated, values
 from xdicom.index.arrange import Arrangement, arrange
+from xdicom.index.report import report_stack
+from xdicom.labeled.build import describe
+from xdicom.model.columns import Column
+from xdicom.model.frames import FrameTable
 
 
 def test_slices_are_sorted_by_position_whatever_their_names_and_numbers(tmp_path: Path) -> None:
@@ -272,23 +278,23 @@ def test_a_grid_carries_only_the_frames_it_needs(tmp_path: Path) -> None:
     assert [(len(grid.frames), len(grid.frames.instances)) for grid in grids_of(tmp_path)] == [(2, 2), (2, 2)]
 
 
-def test_two_hundred_thousand_frames_are_arranged_without_an_object_for_each(tmp_path: Path) -> None:
-    import tracemalloc
-
-    from xdicom.model.columns import Column
-    from xdicom.model.frames import FrameTable
-
-    make_enhanced_mr(tmp_path / "a.dcm", (1.0,), (0.0, 1.0), has_dimensions=False)
-    small = catalog_of(tmp_path).pick()
-    volumes, planes = 2000, 100
+def many_frames(folder: Path, volumes: int, planes: int) -> FrameTable:
+    """Frames of one object, of `volumes` temporal positions by `planes` places."""
+    make_enhanced_mr(folder / "a.dcm", (1.0,), (0.0, 1.0), has_dimensions=False)
+    small = catalog_of(folder).pick()
     count = volumes * planes
     z, t = np.tile(np.arange(planes), volumes), np.repeat(np.arange(volumes), planes)
     places = Column("number", np.array([image_position(float(i), OBLIQUE) for i in range(planes)]), z.astype(np.int16))
     index = Column("number", np.arange(1, volumes + 1).reshape(-1, 1), t.astype(np.int16))
-    frames = FrameTable(
+    return FrameTable(
         small.instances, np.zeros(count, np.int32), np.arange(1, count + 1, dtype=np.int32), np.arange(count) * 96, np.full(count, 96),
         {"image_position_patient": places, "temporal_position_index": index},
     )  # fmt: skip
+
+
+def test_two_hundred_thousand_frames_are_arranged_without_an_object_for_each(tmp_path: Path) -> None:
+    volumes, planes = 2000, 100
+    frames = many_frames(tmp_path, volumes, planes)
 
     tracemalloc.start()
     (grid,) = arrange(frames).grids
@@ -296,4 +302,19 @@ def test_two_hundred_thousand_frames_are_arranged_without_an_object_for_each(tmp
     tracemalloc.stop()
 
     assert form(grid) == {"time": volumes, "z": planes}
-    assert peak / count < 1000  # bytes: a handful of columns, not a Python object with its values
+    assert peak / (volumes * planes) < 1000  # bytes: a handful of columns, not a Python object with its values
+
+
+def test_arranging_and_labelling_calls_no_function_for_each_frame(tmp_path: Path) -> None:
+    calls = []
+    for number, volumes in enumerate((20, 200)):
+        frames = many_frames(tmp_path / str(number), volumes, 50)
+        profile = cProfile.Profile()
+        profile.enable()
+        (grid,) = arrange(frames).grids
+        describe(grid)
+        report_stack(grid)
+        profile.disable()
+        calls.append(sum(entry.callcount for entry in profile.getstats()))
+
+    assert calls[1] - calls[0] < 0.05 * (200 - 20) * 50

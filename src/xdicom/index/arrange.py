@@ -57,15 +57,17 @@ def arrange(frames: FrameTable) -> Arrangement:
 def _order_of_headers(frames: FrameTable, rows: np.ndarray) -> np.ndarray:
     """Order of the frames `rows` that their headers alone give, wherever files lie: the first of a group is always the same."""
     keys = [frames.frame_number[rows]]
-    uids = frames.column("sop_instance_uid")
-    if uids is not None and uids.kind == "text" and len(uids.values) > 1:
-        rank = np.argsort(np.argsort(np.array([str(uid).encode() for uid in uids.values])))
-        keys.append(np.append(rank, -1)[uids.codes[rows]])
     for name in ("instance_number", "series_number"):
         column = frames.column(name)
         if column is not None and not column.is_constant:
             keys.append(np.nan_to_num(column.first_numbers()[rows], nan=np.inf))
-    return np.lexsort(keys)
+    order = np.lexsort(keys)
+    is_tie = np.logical_and.reduce([np.diff(key[order]) == 0 for key in keys]) if len(order) > 1 else np.zeros(0, bool)
+    uids = frames.column("sop_instance_uid")
+    if is_tie.any() and uids is not None and uids.kind == "text":
+        rank = np.argsort(np.argsort(np.array([str(uid).encode() for uid in uids.values])))
+        order = np.lexsort([keys[0], np.append(rank, -1)[uids.codes[rows]], *keys[1:]])
+    return order
 
 
 def _grids(records: Records, number: int) -> list[FrameGrid]:
@@ -117,7 +119,7 @@ def _place(records: Records, axes: list[tuple[Axis, np.ndarray]], *, may_miss: b
     cells = np.full(shape, MISSING, np.int64)
     where = tuple(labels for _, labels in axes)
     flat = np.ravel_multi_index(where, shape)
-    if len(np.unique(flat)) != len(flat) or (not may_miss and len(flat) != cells.size):
+    if (not may_miss and len(flat) != cells.size) or np.bincount(flat, minlength=1).max() > 1:
         return None
     cells[where] = np.arange(len(records))
     return [axis for axis, _ in axes], cells
@@ -182,7 +184,9 @@ def _grid(records: Records, name: str, placed: Placed, attrs: dict[str, object],
         own["z"] = number_column(stack.distance_mm[stack.place[flat]].reshape(-1, 1))
     reasons = {"split_by": list(records.reasons)} if records.reasons else {}
     frames = records.frames
-    used = np.unique(rows[rows >= 0])
+    is_used = np.zeros(len(frames), bool)
+    is_used[rows[rows >= 0]] = True
+    used = np.flatnonzero(is_used)
     if len(used) != len(frames):
         frames = frames.take(used)
         rows = np.where(rows >= 0, np.searchsorted(used, rows), MISSING)

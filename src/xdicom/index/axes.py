@@ -90,7 +90,7 @@ def _is_grid(cell: np.ndarray, count: int, labels: np.ndarray) -> bool:
 def _by_rank(records: Records, cell: np.ndarray, count: int) -> tuple[str, np.ndarray] | None:
     """Attribute that has equally many distinct values in each cell, and the rank of each plane's value in its cell."""
     instance = records.numbers("instance_number")
-    is_one_object = len(np.unique(records.frames.instance[records.row])) == 1
+    is_one_object = records.is_one_instance
     sources = [
         ("time", acquisition_clock(records).seconds),
         ("time", content_clock(records).seconds),
@@ -158,7 +158,7 @@ def _meaning(
         if chosen.kind in ("temporal_position", "phase_number"):
             return Axis("time", chosen.values, {"source": chosen.attrs["source"], "long_name": "temporal position (ordinal)"}), labels
         if chosen.kind == "repetition":
-            source = "frame number" if len(np.unique(records.frames.instance[records.row])) == 1 else "InstanceNumber"
+            source = "frame number" if records.is_one_instance else "InstanceNumber"
             return Axis("repetition", np.arange(steps), {"source": source, "long_name": "repetition (ordinal)"}), labels
         return Axis("time", np.arange(steps), {"long_name": "time step (ordinal); clocks differ from plane to plane"}), labels
     return Axis(chosen.kind, chosen.values, chosen.attrs), labels

@@ -55,18 +55,19 @@ def candidates_of(records: Records, diffusion: Diffusion | None, weights: np.nda
             if len(distinct) > 1:
                 found.append(Candidate(kind, labels, distinct * scale, {"source": source, **({"units": units} if units else {})}))
 
-    def text(kind: str, values: np.ndarray, source: str) -> None:
-        distinct, labels = _text_labels(values)
-        if len(distinct) > 1:
+    def text(kind: str, name: str, source: str) -> None:
+        column = records.column(name)
+        if column is not None and column.kind == "text" and not column.is_constant:
+            distinct, labels = _text_labels(column.texts())
             found.append(Candidate(kind, labels, distinct.astype(object), {"source": source}))
 
     number("segment", records.numbers("referenced_segment_number"), 1, "", "ReferencedSegmentNumber")
-    text("optical_path", records.texts("optical_path_identifier"), "OpticalPathIdentifier")
+    text("optical_path", "optical_path_identifier", "OpticalPathIdentifier")
     number("kvp", records.numbers("kvp"), 0.1, "kV", "KVP")
     effective = records.numbers("effective_echo_time")
     echo = np.where(np.isfinite(effective), effective, records.numbers("echo_time"))
     number("echo_time", echo, 1e-3, "ms", "EffectiveEchoTime" if np.isfinite(effective).any() else "EchoTime")
-    text("coil", records.texts("receive_coil_name"), "ReceiveCoilName")
+    text("coil", "receive_coil_name", "ReceiveCoilName")
     if diffusion is not None and weights is not None and weights.max() > 0:
         found.append(Candidate("diffusion", weights, None, {"source": diffusion.source}))
     inversion = records.numbers("inversion_times")
@@ -80,7 +81,7 @@ def candidates_of(records: Records, diffusion: Diffusion | None, weights: np.nda
             found.append(
                 Candidate("velocity_encoding", by_first_occurrence(records, labels), None, {"source": "VelocityEncodingDirection"})
             )
-    text("label_type", records.texts("philips_label_type"), "(2005,xx29) Philips MR Imaging DD 005")
+    text("label_type", "philips_label_type", "(2005,xx29) Philips MR Imaging DD 005")
     number("trigger_time", records.numbers("nominal_cardiac_trigger_delay_time"), 1e-3, "ms", "NominalCardiacTriggerDelayTime")
     number("cardiac_phase", records.numbers("nominal_percentage_of_cardiac_phase"), 1e-3, "percent", "NominalPercentageOfCardiacPhase")
     index = records.numbers("temporal_position_index")

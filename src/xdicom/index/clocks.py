@@ -67,6 +67,8 @@ def diffusion_of(records: Records) -> Diffusion | None:
         ("uih_diffusion_b_value", ("uih_diffusion_gradient_direction",), "(0065,xx0A) Image Private Header"),
         ("ge_diffusion_parameters", ("ge_diffusion_x", "ge_diffusion_y", "ge_diffusion_z"), "(0043,xx39) GEMS_PARM_01"),
     ):
+        if not any(map(records.has, (b_name, *vectors))):
+            continue
         stated = records.numbers(b_name)
         if b_name.startswith("ge_"):
             stated = np.where(np.isfinite(stated), stated % 1e9, np.nan)  # newer software adds a flag of 1e9

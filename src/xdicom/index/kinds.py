@@ -92,7 +92,7 @@ def frame_axes(records: Records) -> tuple[list[tuple[Axis, np.ndarray]], dict[st
 
 def _frame_times(records: Records) -> tuple[np.ndarray | None, dict[str, object]]:
     """Seconds of each frame from the first one, by Frame Time Vector or Frame Time (PS3.3 C.7.6.5)."""
-    if len(np.unique(records.frames.instance[records.row])) != 1:
+    if not records.is_one_instance:
         return None, {}
     frame = records.frames.frame_number[records.row] - 1
     vector = records.column("frame_time_vector")

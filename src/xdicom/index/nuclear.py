@@ -84,7 +84,7 @@ def vector_axes(records: Records) -> list[tuple[Axis, np.ndarray]]:
 def _vectors(records: Records) -> list[tuple[str, tuple[str, np.ndarray]]]:
     """Numbers of each record by the vectors that Frame Increment Pointer names; none where one of them is too short."""
     pointers = records.column("frame_increment_pointer")
-    if pointers is None or len(np.unique(records.frames.instance[records.row])) != 1:
+    if pointers is None or not records.is_one_instance:
         return []
     frame = records.frames.frame_number[records.row] - 1
     found = []

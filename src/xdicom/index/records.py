@@ -30,6 +30,12 @@ class Records:
     def __len__(self) -> int:
         return len(self.row)
 
+    @property
+    def is_one_instance(self) -> bool:
+        """Whether all planes lie in one instance."""
+        instance = self.frames.instance[self.row]
+        return len(instance) > 0 and bool((instance == instance[0]).all())
+
     def take(self, where: np.ndarray, reasons: tuple[str, ...] = ()) -> Records:
         """The planes numbered `where` (or marked by it)."""
         rows = np.flatnonzero(where) if where.dtype == bool else where

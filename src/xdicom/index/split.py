@@ -100,7 +100,7 @@ def _unit_labels(records: Records) -> np.ndarray:
     combined = np.zeros(len(records), np.int64)
     for name in _UNITS:
         column = records.column(name)
-        if column is not None and len(np.unique(column.codes[column.codes >= 0])) > 1:
+        if column is not None and len(column.values) > 1:
             combined = combined * (len(column.values) + 2) + column.codes + 1
     return combined
 
@@ -178,21 +178,21 @@ def _spacing_labels(records: Records) -> np.ndarray:
     return cluster(spacing, min(SPACING_TOLERANCE_MM, SPACING_TOLERANCE_MM * max(smallest, 1e-6) * 10))
 
 
-def image_kind(records: Records) -> np.ndarray:
-    """What each record is an image of: the tokens behind the second of its Frame Type or Image Type, and its complex part."""
+def image_kinds(records: Records) -> tuple[list[str], np.ndarray]:
+    """What records are images of: the tokens behind the second of Frame Type or Image Type, and the complex part; and the kind of each."""
     names = ("frame_type", "image_type", "complex_image_component", "philips_complex_image_kind")
     columns = [column if (column := records.column(name)) is not None and column.kind == "text" else None for name in names]
     ge = np.nan_to_num(records.numbers("ge_complex_image_kind"), nan=-1)
     codes = [column.codes if column is not None else np.full(len(records), -1) for column in columns]
     rows, place = distinct_rows(np.column_stack([*codes, ge]).astype(np.float64))
-    kinds = np.empty(len(rows), object)
-    for i, row in enumerate(rows.tolist()):
+    kinds: list[str] = []
+    for row in rows.tolist():
         texts = [
             str(column.values[int(code)]) if column is not None and code >= 0 else "" for column, code in zip(columns, row, strict=False)
         ]
         own, stated, component, philips = texts
-        kinds[i] = "\\".join([*(own or stated).split("\\")[2:], *(extra for extra in (component, philips) if extra), *_ge_part(row[-1])])
-    return np.asarray(kinds[place])
+        kinds.append("\\".join([*(own or stated).split("\\")[2:], *(extra for extra in (component, philips) if extra), *_ge_part(row[-1])]))
+    return kinds, place
 
 
 def _ge_part(code: float) -> list[str]:
@@ -200,8 +200,9 @@ def _ge_part(code: float) -> list[str]:
 
 
 def _kind_labels(records: Records) -> np.ndarray:
-    numbers: dict[str, int] = {}
-    return np.fromiter((numbers.setdefault(kind, len(numbers)) for kind in image_kind(records).tolist()), np.int64, len(records))
+    kinds, place = image_kinds(records)
+    numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
+    return np.asarray(np.array([numbers[kind] for kind in kinds], np.int64)[place])
 
 
 def _quantities(records: Records) -> list[str] | None:
@@ -236,7 +237,7 @@ KEYS: tuple[Key, ...] = (
     Key("frame of reference", _codes("frame_of_reference_uid"), _describe("frame_of_reference_uid")),
     Key("orientation", _orientation_labels, _describe_orientation),
     Key("pixel spacing", _spacing_labels, _describe("pixel_spacing")),
-    Key("image kind", _kind_labels, lambda records: image_kind(records)[0] or "none"),
+    Key("image kind", _kind_labels, lambda records: image_kinds(records)[0][0] or "none"),
     Key("units", _unit_labels, _describe(*_UNITS)),
     Key("quantity", _quantity_labels, _describe_quantity),
     Key("stack", _codes("stack_id"), _describe("stack_id")),

@@ -16,10 +16,10 @@ from xdicom.model.plane import slice_normals
 
 def cut_tiles(records: Records) -> tuple[list[Records], list[str]]:
     """Records with mosaics and grids cut into planes, one part for each way of cutting, and notes on those left whole."""
-    kinds = records.texts("image_type")
-    tokens = np.array([_tile_kind(kind) for kind in kinds], object)
-    if not (tokens != "").any():
+    kinds = records.column("image_type")
+    if kinds is None or kinds.kind != "text" or not any(_tile_kind(kind) for kind in kinds.values):
         return [records], []
+    tokens = np.array([*map(_tile_kind, kinds.values), ""], object)[kinds.codes]
     parts: list[Records] = []
     notes: list[str] = []
     whole = tokens == ""

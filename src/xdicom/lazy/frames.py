@@ -28,7 +28,7 @@ from xdicom.sources.successive import read_each
 ChunkSpec = Mapping[str, int | str | tuple[int, ...]] | int | str | None
 """What a person may say of chunks: frames per task by dimension, for all of them, `"auto"`, or None for one a task."""
 
-Decode = Callable[[bytes, PixelEncoding, int], np.ndarray]
+Decode = Callable[[bytes | memoryview, PixelEncoding, int], np.ndarray]
 """Makes values of the bytes, the encoding and the number of a frame."""
 
 AUTO_CHUNK_BYTES = 32 << 20

@@ -130,6 +130,26 @@ def test_a_basic_table_that_does_not_fit_is_passed_over_and_noted(table: list[in
     assert "Basic Offset Table does not fit" in spans.notes[0]
 
 
+def test_a_basic_table_whose_length_is_no_multiple_of_four_is_passed_over() -> None:
+    data = encapsulate(STREAMS)
+    odd = data[:4] + struct.pack("<I", 4 * 3 + 2) + data[8:20] + b"\0\0" + data[20:]
+
+    spans, store = spans_of(odd + SEQUENCE_DELIMITER, 3)
+
+    assert streams_at(spans, store) == STREAMS
+
+
+@pytest.mark.parametrize("wrong", range(1, 9))
+def test_each_entry_of_a_short_table_is_looked_at(wrong: int) -> None:
+    streams = [stream(i) for i in range(9)]
+    table = [i * 48 + 4 * (i == wrong) for i in range(9)]
+
+    spans, store = spans_of(encapsulate(streams, table=table) + SEQUENCE_DELIMITER, 9)
+
+    assert streams_at(spans, store) == streams
+    assert "Basic Offset Table does not fit" in spans.notes[0]
+
+
 WRONG_EXTENDED = {
     "too short": (table_of()[0][:2], table_of()[1][:2]),
     "beyond the end": (table_of()[0] + np.array([0, 0, 4096], "u8"), table_of()[1]),

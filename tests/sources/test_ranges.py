@@ -26,9 +26,11 @@ from xdicom.sources import (
     read_ranges,
     remote,
     statistics,
+    successive,
     whole,
 )
 from xdicom.sources.remote import join_ranges
+from xdicom.sources.successive import read_each
 
 CONTENT = bytes(range(100))
 WAYS: dict[str, Callable[[str, str], object]] = {
@@ -233,6 +235,28 @@ def test_stretches_of_many_sources_come_in_the_order_asked_for(folder: Path) -> 
     assert read_many([], [], [], []) == []
 
 
+def test_stretches_of_many_sources_come_one_after_the_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, c = str(folder / "a.dcm"), str(folder / "b" / "c.dcm")
+    arguments = [a, c, a, a], [10, 0, 50, 95], [5, 3, 2, 50], [""] * 4
+    expected = [CONTENT[10:15], b"ccc", CONTENT[50:52], CONTENT[95:]]
+
+    assert [bytes(part) for part in read_each(*arguments)] == expected
+    monkeypatch.setattr(successive, "_LARGE", 1)
+    assert [bytes(part) for part in read_each(*arguments)] == expected
+    assert list(read_each([], [], [], [])) == []
+
+
+def test_of_large_stretches_one_is_read_when_it_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(successive, "_LARGE", 1)
+    parts = read_each([str(folder / "a.dcm")] * 3, [0, 10, 20], [10, 10, 10], [""] * 3)
+    before = statistics().bytes
+
+    first = next(parts)
+
+    assert bytes(first) == CONTENT[:10]
+    assert statistics().bytes - before == 10
+
+
 def test_many_arrays_are_filled(folder: Path) -> None:
     out = np.zeros((3, 4), dtype=np.uint8)
 
@@ -249,6 +273,8 @@ def test_a_stamp_is_checked_for_each_of_many_sources(folder: Path) -> None:
         read_many(urls, [0, 0], [1, 1], ["", "1"])
     with pytest.raises(SourceError, match=r"c\.dcm: changed"):
         read_many_into(urls, [0, 0], list(np.zeros((2, 1))), ["", "1"])
+    with pytest.raises(SourceError, match=r"c\.dcm: changed"):
+        list(read_each(urls, [0, 0], [1 << 17, 1 << 17], ["", "1"]))
 
 
 def test_heads_come_in_order_with_their_number(folder: Path) -> None:

@@ -24,6 +24,8 @@ MAX_FRAGMENTS, MAX_FRAGMENTS_PER_FRAME = 100_000, 1000
 """More fragments than the first and the second for each frame are not walked: with eight bytes each they would take for ever."""
 MARKER_LENGTH = 16
 """Bytes of a fragment's start and end that tell codec streams apart."""
+_LOOKED_AT = 16
+"""Frames up to which every entry of an offset table is looked at."""
 _WRAP = 1 << 32
 """The Basic Offset Table counts in 32 bits (PS3.5 A.4)."""
 
@@ -96,7 +98,8 @@ def encapsulated_spans(
             return spans
         notes.append("the Extended Offset Table does not fit the items; they were walked")
     if table_length and count > 1:
-        table = np.frombuffer(fetch(start + ITEM_HEADER_LENGTH, table_length), "<u4").astype(np.int64)
+        stored = fetch(start + ITEM_HEADER_LENGTH, table_length)
+        table = np.frombuffer(stored, "<u4", count=len(stored) // 4).astype(np.int64)
         spans = _from_basic_table(fetch, first, size, table, count)
         if spans is not None:
             _refuse_many(count)
@@ -117,8 +120,8 @@ def _item(header: bytes) -> tuple[int, int]:
 
 
 def _are_items(fetch: Fetch, offsets: np.ndarray) -> bool:
-    """Whether items begin at the first, the middle and the last of `offsets`."""
-    sample = {int(offsets[0]), int(offsets[len(offsets) // 2]), int(offsets[-1])}
+    """Whether items begin at all of a few `offsets`, or at the first, the middle and the last of many: each look may be a request."""
+    sample = offsets.tolist() if len(offsets) <= _LOOKED_AT else [int(offsets[i]) for i in (0, len(offsets) // 2, -1)]
     return all(_item(fetch(offset, ITEM_HEADER_LENGTH))[0] == ITEM for offset in sample)
 
 

@@ -22,12 +22,13 @@ from xdicom.pixels.codecs import check_length
 from xdicom.pixels.decode import decode_frame, reads_in_place, settle
 from xdicom.pixels.support import check_supported
 from xdicom.sources.options import PublicOptions, public_options, using_options
-from xdicom.sources.ranges import read_into, read_many, read_many_into, read_ranges
+from xdicom.sources.ranges import read_into, read_many_into, read_ranges
+from xdicom.sources.successive import read_each
 
 ChunkSpec = Mapping[str, int | str | tuple[int, ...]] | int | str | None
 """What a person may say of chunks: frames per task by dimension, for all of them, `"auto"`, or None for one a task."""
 
-Decode = Callable[[bytes, PixelEncoding, int], np.ndarray]
+Decode = Callable[[bytes | memoryview, PixelEncoding, int], np.ndarray]
 """Makes values of the bytes, the encoding and the number of a frame."""
 
 AUTO_CHUNK_BYTES = 32 << 20
@@ -250,7 +251,7 @@ def _read_one(refs: FrameRefs, i: int) -> np.ndarray:
     return _decode(data, refs, i)
 
 
-def _decode(data: bytes, refs: FrameRefs, i: int, decode: Decode = decode_frame) -> np.ndarray:
+def _decode(data: bytes | memoryview, refs: FrameRefs, i: int, decode: Decode = decode_frame) -> np.ndarray:
     url, encoding, number = refs.urls[refs.source[i]], refs.encodings[refs.encoding[i]], int(refs.frame_number[i])
     if not data:
         raise _nothing_there(refs, i)
@@ -263,7 +264,7 @@ def _decode(data: bytes, refs: FrameRefs, i: int, decode: Decode = decode_frame)
 
 
 def decode_frames(refs: FrameRefs, decode: Decode = decode_frame) -> Iterator[tuple[int, np.ndarray]]:
-    """Number and stored values of each frame of `refs`, all read at once and decoded one after the other.
+    """Number and stored values of each frame of `refs`, one after the other.
 
     Raises
     ------
@@ -274,7 +275,7 @@ def decode_frames(refs: FrameRefs, decode: Decode = decode_frame) -> Iterator[tu
     """
     _check_lengths(refs)
     urls, stamps = [refs.urls[source] for source in refs.source], [refs.stamps[source] for source in refs.source]
-    for i, data in enumerate(read_many(urls, refs.offset, refs.length, stamps)):
+    for i, data in enumerate(read_each(urls, refs.offset, refs.length, stamps)):
         yield i, _decode(data, refs, i, decode)
 
 
@@ -287,7 +288,7 @@ def _read_into_places(refs: FrameRefs, out: np.ndarray, target: np.ndarray) -> N
     others = np.flatnonzero(~in_place)
     if len(others):
         urls, stamps = [refs.urls[source] for source in refs.source[others]], [refs.stamps[source] for source in refs.source[others]]
-        for i, data in zip(others.tolist(), read_many(urls, refs.offset[others], refs.length[others], stamps), strict=True):
+        for i, data in zip(others.tolist(), read_each(urls, refs.offset[others], refs.length[others], stamps), strict=True):
             out[target[i]] = _decode(data, refs, i)
 
 

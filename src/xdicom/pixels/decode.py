@@ -79,7 +79,9 @@ def join_fragments(data: bytes | memoryview) -> bytes | memoryview:
         at += length
     if at == 0:
         start = bytes(view[:4]).hex(" ") or "nothing"
-        raise PixelDataError(f"no fragment found: {len(view)} bytes that begin with {start}, not with an item tag")
+        raise PixelDataError(
+            f"no fragment found: {len(view)} bytes that begin with {start}, not with an item tag; the offset table may be wrong"
+        )
     stream = fragments[0] if len(fragments) == 1 else b"".join(fragments)
     if len(stream) == 0:
         raise PixelDataError("its fragments are empty")

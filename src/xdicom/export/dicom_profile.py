@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from xdicom.errors import MissingDependencyError
+from xdicom.export.dicom_kept import OWN, WHOLE
 from xdicom.headers.dictionary import to_snake_case
 
 EDITION = "2026c"
@@ -40,8 +41,8 @@ _OF_NO_ELEMENT = frozenset({
     "philips_scale_slope", "philips_scale_intercept", "philips_suv_scale_factor", "philips_activity_concentration_scale_factor",
 })  # fmt: skip
 """Names of labels that are no element's: geometry, axes, tables, and numbers from private elements that values or axes need."""
-_LEFT_OUT = frozenset({"split_by", "notes", "problems", "start", "start_time_of_day_s"})
-"""Names of labels that xdicom makes of dates, paths and texts of the header."""
+_LEFT_OUT = frozenset({"split_by", "notes", "problems", "start", "start_time_of_day_s", WHOLE, OWN})
+"""Names of labels that xdicom makes of dates, paths and texts of the header, or of all of it."""
 _ELEMENTS = {
     "series_datetime": "series_date", "ge_scan_datetime": "acquisition_date_time", "acquisition_datetime": "acquisition_date_time",
     "radiopharmaceutical_start_datetime": "radiopharmaceutical_start_date_time", "source_sop_instance_uid": "referenced_sop_instance_uid",
@@ -248,6 +249,8 @@ def _warn(array: xr.DataArray, unknown: set[str]) -> None:
     if array.attrs.get("overlay_groups"):
         groups = ", ".join(f"{group:04X}" for group in array.attrs["overlay_groups"])
         found.append(f"there are overlay planes (groups {groups}), which stay behind; what they show may be in the pixels, too")
+    if WHOLE in array.coords or OWN in array.coords:
+        found.append("whole headers that were kept with the array are left out")
     if unknown:
         found.append(f"labels that are neither elements of DICOM nor made by xdicom are left out: {', '.join(sorted(unknown))}")
     for text in found:

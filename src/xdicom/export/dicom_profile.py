@@ -44,6 +44,7 @@ _OF_NO_ELEMENT = frozenset({
 _LEFT_OUT = frozenset({"split_by", "notes", "problems", "start", "start_time_of_day_s", WHOLE, OWN})
 """Names of labels that xdicom makes of dates, paths and texts of the header, or of all of it."""
 _ELEMENTS = {
+    "ctdi_vol": "ctd_ivol",
     "series_datetime": "series_date", "ge_scan_datetime": "acquisition_date_time", "acquisition_datetime": "acquisition_date_time",
     "radiopharmaceutical_start_datetime": "radiopharmaceutical_start_date_time", "source_sop_instance_uid": "referenced_sop_instance_uid",
 }  # fmt: skip

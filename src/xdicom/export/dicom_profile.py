@@ -17,7 +17,8 @@ import xarray as xr
 
 from xdicom.errors import MissingDependencyError
 from xdicom.export.dicom_kept import OWN, WHOLE
-from xdicom.headers.dictionary import to_snake_case
+from xdicom.headers.dictionary import NAMES, PUBLIC, to_snake_case
+from xdicom.labeled.labels import LABELS
 
 EDITION = "2026c"
 """Edition of PS3.15 whose table E.1-1 is followed."""
@@ -44,11 +45,12 @@ _OF_NO_ELEMENT = frozenset({
 _LEFT_OUT = frozenset({"split_by", "notes", "problems", "start", "start_time_of_day_s", WHOLE, OWN})
 """Names of labels that xdicom makes of dates, paths and texts of the header, or of all of it."""
 _ELEMENTS = {
-    "ctdi_vol": "ctd_ivol",
     "series_datetime": "series_date", "ge_scan_datetime": "acquisition_date_time", "acquisition_datetime": "acquisition_date_time",
     "radiopharmaceutical_start_datetime": "radiopharmaceutical_start_date_time", "source_sop_instance_uid": "referenced_sop_instance_uid",
 }  # fmt: skip
 """Elements that labels of other names are of."""
+_COLUMNS = {label.name: label.column for label in LABELS}
+"""And those that coordinates are of."""
 _CLOCKS = frozenset({"acquisition_time", "content_time", "frame_reference_date_time"})
 """Coordinates that count seconds from the earliest frame: no time of day."""
 _TELLING = frozenset({"PN", "DA", "DT", "TM", "LT", "ST", "UT"})
@@ -134,6 +136,8 @@ def deidentify_array(array: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArra
     for key, coordinate in array.coords.items():
         name, variable = str(key), coordinate.variable
         fate = "keep" if _is_clock(name, variable) or _is_axis(name, variable) else _fate(name)
+        if fate == "unknown" and name in _COLUMNS and variable.dtype.kind in "iufb":
+            fate = "keep"  # a number of a private element, or of several elements, without which values or axes mean less
         if fate == "unknown":
             unknown.add(name)
         if fate == "uid":
@@ -211,7 +215,7 @@ def _fate(name: str) -> str:
         return "drop"
     if bare in _OF_NO_ELEMENT or name in _OF_NO_ELEMENT:
         return "keep"
-    element = _ELEMENTS.get(bare, bare)
+    element = _ELEMENTS.get(bare) or _COLUMNS.get(bare, bare)
     vr = vrs.get(element)
     if vr is None:
         return "unknown"
@@ -235,8 +239,10 @@ def _profile() -> tuple[frozenset[str], dict[str, str]]:
         raise MissingDependencyError("deidentify=True needs the table of PS3.15: pip install 'xdicom[deidentify]'") from error
     from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
 
-    removed = (to_snake_case(keyword_for_tag(entry[0] << 16 | entry[1])) for entry in table.ALL_TAGS)
-    return frozenset(removed) - {""}, {to_snake_case(entry[4]): entry[0] for entry in DicomDictionary.values() if entry[4]}
+    tags = [entry[0] << 16 | entry[1] for entry in table.ALL_TAGS]
+    removed = frozenset(name for tag in tags for name in (NAMES.get(tag, ""), to_snake_case(keyword_for_tag(tag))) if name)
+    vrs = {to_snake_case(entry[4]): entry[0] for entry in DicomDictionary.values() if entry[4]}
+    return removed, vrs | {name: PUBLIC[tag][0] for tag, name in NAMES.items()}
 
 
 def _warn(array: xr.DataArray, unknown: set[str]) -> None:

@@ -20,7 +20,7 @@ FLOORS = [
     ("index", "lazy"),
     ("labeled",),
     ("export",),
-    ("api", "accessor"),
+    ("api", "accessor", "virtual"),
     ("backend", "cli", "__init__"),
 ]
 """Rooms, ground first."""

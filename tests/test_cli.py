@@ -302,7 +302,7 @@ def test_a_store_is_compared_with_its_source(two_series: Path, ct: Path, tmp_pat
     other = run("verify", tmp_path / "ct.zarr", two_series / "pet")
 
     assert (same.exit_code, other.exit_code) == (0, 1)
-    assert same.stdout == f"{tmp_path / 'ct.zarr'}: 3 frames: equal\n"
+    assert same.stdout.startswith(f"{tmp_path / 'ct.zarr'}: 3 frames: equal\n")
 
 
 def test_preview_writes_a_montage(ct: Path, tmp_path: Path) -> None:

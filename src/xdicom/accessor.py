@@ -15,7 +15,8 @@ from xdicom.export.dicom_plans import WrittenDicom
 from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
 from xdicom.export.virtual_zarr import write_icechunk, write_kerchunk
-from xdicom.export.zarr_store import StoreLike, ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
+from xdicom.export.zarr_places import StoreLike
+from xdicom.export.zarr_store import ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
 from xdicom.export.zarr_values import Written
 from xdicom.labeled.color import to_rgb
 from xdicom.labeled.display import WindowChoice, to_display

@@ -245,3 +245,12 @@ def test_numbers_of_frames_stay(tmp_path: Path) -> None:
     make_cine(tmp_path / "cine.dcm", BurnedInAnnotation="NO")
 
     assert "frame_number" in exported(xdicom.open_series(tmp_path / "cine.dcm")).coords
+
+
+def test_headers_that_were_kept_do_not_go_along(tmp_path: Path) -> None:
+    ct = open_ct(tmp_path / "ct", 2, PatientName="DOE^JANE").dicom.keep_headers()
+
+    with pytest.warns(UserWarning, match="whole headers that were kept"):
+        again = exported(ct)
+
+    assert not {"dicom_header", "dicom_header_changes"} & set(again.coords)

@@ -222,3 +222,19 @@ def test_ngff_zarr_reads_the_image(testdata: Path, tmp_path: Path, name: str) ->
         assert list(level.scale.values()) == scale
         assert list(level.translation.values()) == translation
     np.testing.assert_array_equal(np.asarray(read.images[0].data), group["scale0/stored_values"][:])
+
+
+@pytest.mark.parametrize("name", ["ct", "us_cine.dcm", "mr_enhanced.dcm"])
+def test_ome_zarr_py_reads_the_image(testdata: Path, tmp_path: Path, name: str) -> None:
+    ome_zarr = pytest.importorskip("ome_zarr", reason="ome-zarr is not installed")
+    pytest.importorskip("ome_zarr.reader")
+    pytest.importorskip("ome_zarr.io")
+    group = write(xdicom.open_series(testdata / name), tmp_path / "image.zarr")
+
+    (node,) = ome_zarr.reader.Reader(ome_zarr.io.parse_url(str(tmp_path / "image.zarr")))()
+
+    assert [(t[0]["scale"], t[1]["translation"]) for t in node.metadata["coordinateTransformations"]] == places(group)
+    assert [axis["name"] for axis in node.metadata["axes"]] == [axis["name"] for axis in image(group)["axes"]]
+    assert len(node.data) == len(places(group))
+    for level, dataset in zip(node.data, image(group)["datasets"], strict=True):
+        np.testing.assert_array_equal(np.asarray(level), group[dataset["path"]][:])

@@ -21,7 +21,7 @@ import xdicom
 from builders import make_cine, make_ct, make_pet
 from export.conftest import open_ct
 from xdicom import InconsistentSeriesError, MissingDependencyError, MultipleSeriesError, SourceError, UnsupportedEncodingError
-from xdicom.export.virtual_zarr import DicomParser
+from xdicom.virtual import DicomParser
 
 NAMES = ["ct", "pet", "mr_enhanced.dcm", "us_cine.dcm", "palette.dcm"]
 

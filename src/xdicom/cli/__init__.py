@@ -9,8 +9,10 @@ from typer.core import TyperGroup
 
 from xdicom.cli.dicom import write_series
 from xdicom.cli.doctor import print_abilities, version_of
+from xdicom.cli.images import write_image
 from xdicom.cli.info import print_series
 from xdicom.cli.preview import draw_picture
+from xdicom.cli.references import write_references
 from xdicom.cli.stores import compare_store, write_store
 from xdicom.cli.terminal import printable
 from xdicom.errors import MultipleSeriesError, XDicomError
@@ -54,6 +56,8 @@ app = typer.Typer(name="xdicom", cls=Commands, callback=main, no_args_is_help=Tr
 app.command("info")(print_series)
 app.command("to-zarr")(write_store)
 app.command("to-dicom")(write_series)
+app.command("to-ome-zarr")(write_image)
+app.command("to-virtual")(write_references)
 app.command("verify")(compare_store)
 app.command("preview")(draw_picture)
 app.command("doctor")(print_abilities)

@@ -16,7 +16,9 @@ import numpy as np
 import xarray as xr
 
 from xdicom.errors import MissingDependencyError
-from xdicom.headers.dictionary import to_snake_case
+from xdicom.export.dicom_kept import OWN, WHOLE
+from xdicom.headers.dictionary import NAMES, PUBLIC, to_snake_case
+from xdicom.labeled.labels import LABELS
 
 EDITION = "2026c"
 """Edition of PS3.15 whose table E.1-1 is followed."""
@@ -34,19 +36,21 @@ _OF_NO_ELEMENT = frozenset({
     "b_value_actual", "diffusion_axis", "label_type", "gradient_x", "gradient_y", "gradient_z", "gradient_frequency", "gradient_phase",
     "gradient_slice", "segment", "segment_color", "segmented_property_category", "segmented_property_type", "coil", "optical_path",
     "energy_window", "detector", "velocity_encoding", "rr_interval", "stored_values", "x", "y", "z", "px", "py", "pz", "t", "c", "sample",
-    "fill_value", "frame_number", "overlay", "overlays",
+    "fill_value", "frame_number", "overlay", "overlays", "ultrasound_pixel_spacing", "ultrasound_regions",
     "image_position_patient_x", "image_position_patient_y", "image_position_patient_z", "window_explanation", "image_index",
     "velocity_encoding_direction_x", "velocity_encoding_direction_y", "velocity_encoding_direction_z", "phase_number", "temporal_position",
     "philips_scale_slope", "philips_scale_intercept", "philips_suv_scale_factor", "philips_activity_concentration_scale_factor",
 })  # fmt: skip
 """Names of labels that are no element's: geometry, axes, tables, and numbers from private elements that values or axes need."""
-_LEFT_OUT = frozenset({"split_by", "notes", "problems", "start", "start_time_of_day_s"})
-"""Names of labels that xdicom makes of dates, paths and texts of the header."""
+_LEFT_OUT = frozenset({"split_by", "notes", "problems", "start", "start_time_of_day_s", WHOLE, OWN})
+"""Names of labels that xdicom makes of dates, paths and texts of the header, or of all of it."""
 _ELEMENTS = {
     "series_datetime": "series_date", "ge_scan_datetime": "acquisition_date_time", "acquisition_datetime": "acquisition_date_time",
     "radiopharmaceutical_start_datetime": "radiopharmaceutical_start_date_time", "source_sop_instance_uid": "referenced_sop_instance_uid",
 }  # fmt: skip
 """Elements that labels of other names are of."""
+_COLUMNS = {label.name: label.column for label in LABELS}
+"""And those that coordinates are of."""
 _CLOCKS = frozenset({"acquisition_time", "content_time", "frame_reference_date_time"})
 """Coordinates that count seconds from the earliest frame: no time of day."""
 _TELLING = frozenset({"PN", "DA", "DT", "TM", "LT", "ST", "UT"})
@@ -132,6 +136,8 @@ def deidentify_array(array: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArra
     for key, coordinate in array.coords.items():
         name, variable = str(key), coordinate.variable
         fate = "keep" if _is_clock(name, variable) or _is_axis(name, variable) else _fate(name)
+        if fate == "unknown" and name in _COLUMNS and variable.dtype.kind in "iufb":
+            fate = "keep"  # a number of a private element, or of several elements, without which values or axes mean less
         if fate == "unknown":
             unknown.add(name)
         if fate == "uid":
@@ -209,7 +215,7 @@ def _fate(name: str) -> str:
         return "drop"
     if bare in _OF_NO_ELEMENT or name in _OF_NO_ELEMENT:
         return "keep"
-    element = _ELEMENTS.get(bare, bare)
+    element = _ELEMENTS.get(bare) or _COLUMNS.get(bare, bare)
     vr = vrs.get(element)
     if vr is None:
         return "unknown"
@@ -233,8 +239,10 @@ def _profile() -> tuple[frozenset[str], dict[str, str]]:
         raise MissingDependencyError("deidentify=True needs the table of PS3.15: pip install 'xdicom[deidentify]'") from error
     from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
 
-    removed = (to_snake_case(keyword_for_tag(entry[0] << 16 | entry[1])) for entry in table.ALL_TAGS)
-    return frozenset(removed) - {""}, {to_snake_case(entry[4]): entry[0] for entry in DicomDictionary.values() if entry[4]}
+    tags = [entry[0] << 16 | entry[1] for entry in table.ALL_TAGS]
+    removed = frozenset(name for tag in tags for name in (NAMES.get(tag, ""), to_snake_case(keyword_for_tag(tag))) if name)
+    vrs = {to_snake_case(entry[4]): entry[0] for entry in DicomDictionary.values() if entry[4]}
+    return removed, vrs | {name: PUBLIC[tag][0] for tag, name in NAMES.items()}
 
 
 def _warn(array: xr.DataArray, unknown: set[str]) -> None:
@@ -248,6 +256,8 @@ def _warn(array: xr.DataArray, unknown: set[str]) -> None:
     if array.attrs.get("overlay_groups"):
         groups = ", ".join(f"{group:04X}" for group in array.attrs["overlay_groups"])
         found.append(f"there are overlay planes (groups {groups}), which stay behind; what they show may be in the pixels, too")
+    if WHOLE in array.coords or OWN in array.coords:
+        found.append("whole headers that were kept with the array are left out")
     if unknown:
         found.append(f"labels that are neither elements of DICOM nor made by xdicom are left out: {', '.join(sorted(unknown))}")
     for text in found:

@@ -17,7 +17,7 @@ from xdicom.export.ome_metadata import VERSION, axis_scales, coarser_axes, multi
 from xdicom.export.zarr_labels import portable
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
 from xdicom.export.zarr_pipelines import own_pipeline
-from xdicom.export.zarr_store import Mode, StoreLike, open_target
+from xdicom.export.zarr_places import Mode, StoreLike, open_target
 from xdicom.export.zarr_values import Form, Written, consolidate, cuts_of, progress_of, values_of, write_array, write_labels
 from xdicom.labeled.parameters import STORED
 from xdicom.lazy.blocks import Report, over_blocks, zeros_in_blocks

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Mapping
 from typing import Any, Literal, TypedDict
 
 import xarray as xr
 import zarr
-from zarr.abc.store import Store
 
-from xdicom.errors import SourceError
 from xdicom.export.dicom_profile import Pseudonyms, check_profile, deidentify_array, deidentify_attrs, node_paths, pseudonyms_of
 from xdicom.export.fingerprint import fingerprint_of
 from xdicom.export.zarr_growth import append_array
@@ -18,13 +15,9 @@ from xdicom.export.zarr_labels import plain_attrs, portable
 from xdicom.export.zarr_layout import Layout, Sizes
 from xdicom.export.zarr_original import write_original_array
 from xdicom.export.zarr_pipelines import own_pipeline
+from xdicom.export.zarr_places import Mode, StoreLike, open_existing, open_target
 from xdicom.export.zarr_values import Form, Region, Written, consolidate, remove_halves, write_array
 from xdicom.lazy.blocks import Report
-
-StoreLike = str | os.PathLike[str] | Store
-"""A path, a URL that fsspec knows, or a Zarr store."""
-Mode = Literal["w-", "w"]
-"""`w-` makes a store where none is, `w` replaces one."""
 
 
 class ZarrTreeOptions(TypedDict, total=False):
@@ -257,79 +250,3 @@ _NAMES_FILES = ("problems", "notes")
 def _known(sizes: Any, dims: tuple[Hashable, ...]) -> Any:
     """The part of `sizes` that names dimensions of an array."""
     return {name: size for name, size in sizes.items() if name in dims} if isinstance(sizes, Mapping) else sizes
-
-
-def open_target(
-    store: StoreLike, mode: Mode, resume: bool, storage_options: Mapping[str, Any] | None, zarr_format: Literal[2, 3]
-) -> zarr.Group:
-    """Root group of a new store, or of the one to resume.
-
-    Raises
-    ------
-    SourceError
-        If something is there that `mode` does not allow to replace.
-    """
-    if mode not in ("w-", "w"):
-        raise ValueError(f"mode is 'w-' or 'w', not {mode!r}")
-    place, options = _opened_with(store, storage_options)
-    if isinstance(place, Store) and not place.supports_deletes:
-        raise SourceError(
-            f"{type(place).__name__} can't change what was written, and an export marks its progress: write a folder, pack it then"
-        )
-    existing = _existing(place, options) if resume or mode == "w" else None
-    if existing is not None and resume:
-        return existing
-    try:
-        how: Any = "w" if existing is not None else "a" if resume else "w-"
-        return zarr.open_group(place, mode=how, zarr_format=zarr_format, **options)
-    except (FileExistsError, ValueError) as error:
-        raise SourceError(
-            f"there is something at {_shown(place)} already: mode='w' replaces a Zarr store, resume=True completes one that was "
-            "interrupted, append_dim= adds to one"
-        ) from error
-
-
-def open_existing(store: StoreLike, storage_options: Mapping[str, Any] | None = None) -> zarr.Group:
-    """Root group of a store that is there.
-
-    Raises
-    ------
-    SourceError
-        If there is none.
-    """
-    place, options = _opened_with(store, storage_options)
-    found = _existing(place, options)
-    if found is None:
-        raise SourceError(f"there is no Zarr store at {_shown(place)}")
-    return found
-
-
-def open_stored(store: StoreLike, storage_options: Mapping[str, Any] | None = None) -> zarr.Group:
-    """Root group of a store that is there, for reading.
-
-    Raises
-    ------
-    SourceError
-        If there is none.
-    """
-    place, options = _opened_with(store, storage_options)
-    try:
-        return zarr.open_group(place, mode="r", use_consolidated=False, **options)
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        raise SourceError(f"there is no Zarr store at {_shown(place)}") from error
-
-
-def _opened_with(store: StoreLike, storage_options: Mapping[str, Any] | None) -> tuple[Any, dict[str, Any]]:
-    place = os.fspath(store) if isinstance(store, os.PathLike) else store
-    return place, {"storage_options": None if storage_options is None else dict(storage_options)}
-
-
-def _existing(place: Any, options: Mapping[str, Any]) -> zarr.Group | None:
-    try:
-        return zarr.open_group(place, mode="r+", use_consolidated=False, **options)
-    except (FileNotFoundError, KeyError, ValueError):
-        return None
-
-
-def _shown(place: Any) -> str:
-    return place if isinstance(place, str) else str(place)

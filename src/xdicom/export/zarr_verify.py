@@ -15,7 +15,7 @@ from xdicom.errors import SourceError
 from xdicom.export.dicom_profile import deidentify_array, node_paths, pseudonyms_of
 from xdicom.export.zarr_labels import equal_attrs, portable
 from xdicom.export.zarr_pipelines import array_to_read, own_pipeline
-from xdicom.export.zarr_store import StoreLike, open_stored
+from xdicom.export.zarr_places import StoreLike, open_stored
 from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of
 from xdicom.lazy.blocks import Place, Report, over_blocks
 

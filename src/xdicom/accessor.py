@@ -11,6 +11,7 @@ import xarray as xr
 
 from xdicom.export.dicom_files import DicomOptions, write_dicom
 from xdicom.export.dicom_kept import keep_headers
+from xdicom.export.dicom_parametric import ParametricMapOptions, write_parametric_map
 from xdicom.export.dicom_plans import WrittenDicom
 from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
@@ -142,6 +143,10 @@ class DicomAccessor:
     def to_segmentation(self, path: str | os.PathLike[str], source: xr.DataArray, **options: Unpack[SegmentationOptions]) -> WrittenDicom:
         """Write a mask or labels as a segmentation of `source`; options are those of `export.dicom_segmentation.write_segmentation`."""
         return write_segmentation(self._array, path, source, **options)
+
+    def to_parametric_map(self, path: str | os.PathLike[str], **options: Unpack[ParametricMapOptions]) -> WrittenDicom:
+        """Write a floating-point map as a parametric map; options are those of `export.dicom_parametric.write_parametric_map`."""
+        return write_parametric_map(self._array, path, **options)
 
 
 @xr.register_datatree_accessor("dicom")

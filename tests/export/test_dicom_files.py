@@ -341,3 +341,73 @@ def test_colors_become_secondary_captures(testdata: Path, tmp_path: Path) -> Non
 
     np.testing.assert_array_equal(again.values, rgb.values)
     assert headers(tmp_path / "out")[0].PhotometricInterpretation == "YBR_RCT"
+
+
+def test_planes_between_are_as_thick_as_the_new_step(ct: xr.DataArray, tmp_path: Path) -> None:
+    hu = ct.dicom.to_modality()
+    finer = hu.interp(z=[1.0, 2.0, 3.0, 4.0])
+    coarser = hu.drop_vars("sop_instance_uid").coarsen(z=2, boundary="trim").mean()
+    named = hu.coarsen(z=2, boundary="trim", coord_func={"sop_instance_uid": "min"}).mean()
+
+    for number, (array, step) in enumerate(((finer, 1), (coarser, 5), (named, 5), (hu[::2], 2.5))):
+        again = written(array, tmp_path / f"{number}")
+        assert {header.SliceThickness for header in headers(tmp_path / f"{number}")} == {step}
+        np.testing.assert_allclose(again["z"].values, array["z"].values)
+        assert np.abs(again.dicom.to_modality().values - array.values).max() <= 0.51
+
+
+def test_pixels_that_were_pooled_have_their_new_spacing_and_corner(ct: xr.DataArray, tmp_path: Path) -> None:
+    pooled = ct.dicom.to_modality().coarsen(y=2, x=3).mean()
+
+    again = written(pooled, tmp_path / "out")
+
+    assert list(headers(tmp_path / "out")[0].PixelSpacing) == [1.4, 1.5]
+    for name in ("z", "y", "x"):
+        np.testing.assert_allclose(again[name].values, pooled[name].values, atol=1e-9)
+
+
+def test_the_order_of_dimensions_does_not_matter(ct: xr.DataArray, tmp_path: Path) -> None:
+    again = written(ct.transpose("x", "z", "y"), tmp_path / "out")
+
+    np.testing.assert_array_equal(again.values, ct.values)
+
+
+def test_values_computed_anew_with_the_labels_of_a_series_are_written(ct: xr.DataArray, tmp_path: Path) -> None:
+    hu = ct.dicom.to_modality()
+    anew = xr.DataArray(hu.values[::-1] // 2, dims=hu.dims, coords={name: hu[name][::-1] if name == "z" else hu[name] for name in "zyx"},
+                        attrs=hu.attrs, name="modality_values")  # fmt: skip
+
+    again = written(anew, tmp_path / "out")
+
+    np.testing.assert_array_equal(again.dicom.to_modality().values, anew.values[::-1])
+    assert headers(tmp_path / "out")[0].StudyDescription == "Study"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda ct: ct.drop_vars(["z", "y", "x"]), r"labels no longer say where the planes lie"),
+        (lambda ct: ct[:, ::-1].drop_vars(list(ct.coords)), r"labels no longer say where the planes lie"),
+        (lambda ct: ct.dicom.to_modality().mean("z"), r"labels no longer say where the planes lie"),
+        (lambda ct: ct.drop_attrs(), r"no attribute image_orientation_patient"),
+        (lambda ct: ct.pad(y=1, constant_values=0), r"y has values that are no numbers"),
+        (lambda ct: ct.dicom.to_modality().drop_vars(["image_position_patient_z"]).pad(z=1), r"z has values that are no numbers"),
+    ],
+    ids=["coordinates", "turned", "projected", "attributes", "padded rows", "padded slices"],
+)
+def test_a_place_that_labels_no_longer_tell_is_never_guessed(change: Any, message: str, ct: xr.DataArray, tmp_path: Path) -> None:
+    with pytest.raises(InconsistentSeriesError, match=message):
+        write_dicom(change(ct), tmp_path / "out", progress=False)
+
+
+def test_a_place_may_be_taken_away(ct: xr.DataArray, tmp_path: Path) -> None:
+    gone = {"ImagePositionPatient": None, "ImageOrientationPatient": None}
+
+    write_dicom(ct.dicom.to_modality().max("z"), tmp_path / "out", attributes=gone, progress=False)
+
+    assert "ImagePositionPatient" not in headers(tmp_path / "out")[0]
+
+
+def test_a_mask_is_sent_to_where_masks_are_written(ct: xr.DataArray, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"to_segmentation\(\)"):
+        write_dicom(ct.dicom.to_modality() > 0, tmp_path / "out", progress=False)

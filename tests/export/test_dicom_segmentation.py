@@ -78,7 +78,7 @@ def test_a_mask_beside_its_source_is_refused(ct: xr.DataArray, tmp_path: Path) -
 
     with pytest.raises(InconsistentSeriesError, match=r"z differs"):
         write_segmentation(mask.assign_coords(z=mask["z"] + 1), tmp_path / "seg.dcm", ct)
-    with pytest.raises(InconsistentSeriesError, match=r"x of the mask is not that of the source"):
+    with pytest.raises(InconsistentSeriesError, match=r"x of the mask or map is not that of the source"):
         write_segmentation(mask.isel(x=slice(1, None)), tmp_path / "seg.dcm", ct)
 
 

@@ -25,6 +25,7 @@ AXES: dict[str, tuple[str, str]] = {
     "b_value": ("DiffusionBValue", "MRDiffusionSequence"),
 }
 """Element and functional group of each axis by which frames may be indexed."""
+_OFFSET = ("TemporalPositionTimeOffset", "TemporalPositionSequence")
 _OTHERS = ("FrameAcquisitionNumber", "FrameContentSequence")
 _STATED: dict[str, tuple[str, str, str]] = {
     "echo_time": ("EchoTime", "EffectiveEchoTime", "MREchoSequence"),
@@ -51,9 +52,13 @@ class Times:
 
 def set_new_index(header: Elements, groups: Groups, plan: Plan, axes: Mapping[str, np.ndarray], times: Times | None) -> None:
     """Dimensions for frames that are none of the source's: the axes of the array."""
+    start = _moment(times.start if times is not None else "") or _moment(next(iter(texts_of(header, "AcquisitionDateTime")), ""))
+    has_times = times is not None and "time" in axes and bool(np.isfinite(times.seconds).all())
     used: list[tuple[str, str, np.ndarray]] = []
     for name, steps in axes.items():
         element, group = AXES.get(name, _OTHERS)
+        if name == "time" and has_times and start is None:
+            element, group = _OFFSET
         if any(element == other for other, *_ in used):
             element, group = _OTHERS if _OTHERS[0] not in (other for other, *_ in used) else AXES["time"]
         used.append((element, group, steps))
@@ -76,8 +81,8 @@ def set_new_index(header: Elements, groups: Groups, plan: Plan, axes: Mapping[st
         set_element(item, "DimensionIndexValues", [int(steps[i]) + 1 for *_, steps in used])
         groups.put(i, "FrameContentSequence", item)
     _set_values(groups, plan, axes)
-    if times is not None and "time" in axes and np.isfinite(times.seconds).all():
-        _set_times(header, groups, times)
+    if times is not None and has_times:
+        _set_times(groups, times, start)
 
 
 def _set_values(groups: Groups, plan: Plan, axes: Mapping[str, np.ndarray]) -> None:
@@ -103,9 +108,8 @@ def _set_values(groups: Groups, plan: Plan, axes: Mapping[str, np.ndarray]) -> N
         groups.put(i, "MRDiffusionSequence", elements)
 
 
-def _set_times(header: Elements, groups: Groups, times: Times) -> None:
+def _set_times(groups: Groups, times: Times, start: np.datetime64 | None) -> None:
     """State when each frame was acquired: its moment where a date is known, else its distance from the first."""
-    start = _moment(times.start) or _moment(next(iter(texts_of(header, "AcquisitionDateTime")), ""))
     for i, seconds in enumerate(times.seconds.tolist()):
         if start is not None:
             moment = start + np.timedelta64(round(seconds * 1e6), "us")
@@ -113,7 +117,7 @@ def _set_times(header: Elements, groups: Groups, times: Times) -> None:
             set_element(item, "FrameAcquisitionDateTime", "".join(c for c in str(moment) if c.isdigit() or c == "."))
             groups.put(i, "FrameContentSequence", item)
         else:
-            groups.settle(i, "TemporalPositionSequence", {"TemporalPositionTimeOffset": seconds})
+            groups.settle(i, _OFFSET[1], {_OFFSET[0]: seconds})
 
 
 def _moment(text: str) -> np.datetime64 | None:

@@ -86,9 +86,10 @@ def choose_form(
     return chosen
 
 
-def _encoding(
+def pixel_encoding(
     array: xr.DataArray, syntax: str, dtype: np.dtype[Any], bits_stored: int, photometric: str, keyword: str = PIXEL_DATA
 ) -> PixelEncoding:
+    """How frames of an array are written in a transfer syntax."""
     bits = 8 * dtype.itemsize
     samples = array.sizes.get("sample", 1)
     return written_encoding(
@@ -123,7 +124,7 @@ def _stored(
     if dtype.kind == "f":
         if is_float:
             keyword = FLOAT_PIXEL_DATA if dtype.itemsize == 4 else DOUBLE_FLOAT_PIXEL_DATA
-            encoding = _encoding(array, syntax, dtype, 8 * dtype.itemsize, photometric, keyword)
+            encoding = pixel_encoding(array, syntax, dtype, 8 * dtype.itemsize, photometric, keyword)
             return ChosenForm(Form(encoding, choices.loss), _labeled_rescale(array, len(rows)))
         if "stored_dtype" not in array.attrs:
             raise ValueError(
@@ -140,7 +141,7 @@ def _stored(
     bits = choices.bits_stored or _bits_stored(array, dtype)
     if not 1 <= bits <= 8 * dtype.itemsize:
         raise ValueError(f"bits_stored is {bits}, and the values are {dtype}")
-    form = Form(_encoding(array, syntax, dtype, bits, photometric), choices.loss, nan_value)
+    form = Form(pixel_encoding(array, syntax, dtype, bits, photometric), choices.loss, nan_value)
     return ChosenForm(form, _labeled_rescale(array, len(rows)))
 
 
@@ -192,7 +193,7 @@ def _picture(array: xr.DataArray, syntax: str, choices: _Choices) -> ChosenForm:
     if samples not in (1, 3):
         raise UnsupportedEncodingError(f"{samples} samples a pixel are not written: leave opacity out with array.isel(sample=slice(3))")
     photometric = "RGB" if samples == 3 else "MONOCHROME2"
-    encoding = _encoding(array, syntax, array.dtype, 8 * array.dtype.itemsize, photometric)
+    encoding = pixel_encoding(array, syntax, array.dtype, 8 * array.dtype.itemsize, photometric)
     return ChosenForm(Form(encoding, choices.loss), is_rescaled=True)
 
 
@@ -207,7 +208,7 @@ def _modality(
         raise ValueError(f"{array.name} are {array.dtype}, and not numbers: array.astype('float32')")
     photometric = str(array.attrs.get("photometric_interpretation", "MONOCHROME2"))
     photometric = photometric if photometric.startswith("MONOCHROME") else "MONOCHROME2"
-    encoding = _encoding(array, syntax, np.dtype(np.uint16), WORD, photometric)
+    encoding = pixel_encoding(array, syntax, np.dtype(np.uint16), WORD, photometric)
     count, from_zero = len(rows), sop_class in PET or sop_class == DOSE
     source = _source_rescale(array, frames, rows) if frames is not None else None
     is_source = False

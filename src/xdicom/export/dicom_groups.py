@@ -18,6 +18,7 @@ FRAME_TYPES = (
     "PETFrameTypeSequence",
     "XRay3DFrameTypeSequence",
     "PhotoacousticImageFrameTypeSequence",
+    "ParametricMapFrameTypeSequence",
 )
 _DERIVATION = {"CodeValue": "ARRAY", "CodingSchemeDesignator": "99XDICOM", "CodeMeaning": "Operations on arrays of pixels"}
 
@@ -53,7 +54,7 @@ def settle_groups(
     """
     count = len(plan.rows)
     has_own = bool(source_frames) and all(uid for _, uid, _ in source_frames)
-    numbers = np.array([number for *_, number in source_frames]) if has_own else np.ones(count, np.int64)
+    numbers = np.array([max(1, number) for *_, number in source_frames]) if has_own else np.ones(count, np.int64)
     groups = Groups(header, numbers)
     _set_place(groups, plan)
     _set_labels(groups, plan)
@@ -128,5 +129,5 @@ def _mark_derived(groups: Groups, source_frames: tuple[tuple[str, str, int], ...
                 set_element(item, "FrameType", ["DERIVED", *(kinds[1:] or ("PRIMARY",))])
                 set_element(holder, keyword, [item])
     for i, frame in enumerate(groups.frames):
-        sources = [source_item((sop_class, uid), number) for sop_class, uid, number in source_frames[i : i + 1] if uid]
+        sources = [source_item((sop_class, uid), number or None) for sop_class, uid, number in source_frames[i : i + 1] if uid]
         set_element(frame, "DerivationImageSequence", [{"SourceImageSequence": sources, "DerivationCodeSequence": [_DERIVATION]}])

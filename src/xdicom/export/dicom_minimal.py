@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xdicom.errors import InconsistentSeriesError, UnsupportedEncodingError
-from xdicom.export.dicom_elements import Elements, set_element
+from xdicom.export.dicom_elements import Elements, set_element, tag_and_vr
 from xdicom.export.dicom_planes import Planes, label_of
 from xdicom.export.dicom_secondary import SECONDARY_CAPTURE
 from xdicom.labeled.parameters import DISPLAY, MODALITY, RGB
@@ -120,6 +120,13 @@ def minimal_header(array: xr.DataArray, planes: Planes, attributes: Mapping[str,
     _add_tables(header, array)
     _check(header, array, planes, sop_class, attributes)
     return header
+
+
+def add_empty(header: Elements) -> None:
+    """Put in, if only empty, what every image must have of its patient and study."""
+    for keyword in _EMPTY:
+        if tag_and_vr(keyword)[0] not in header and keyword != "PatientOrientation":
+            set_element(header, keyword, "")
 
 
 def _add_pet(header: Elements, array: xr.DataArray) -> None:

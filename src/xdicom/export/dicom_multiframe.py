@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 
 from xdicom.errors import SourceError, UnsupportedEncodingError
-from xdicom.export.dicom_elements import Elements, file_head, make_value, set_element, tag_and_vr
+from xdicom.export.dicom_elements import Elements, file_head, make_value, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import PER_FRAME, SHARED
 from xdicom.export.dicom_groups import settle_groups
 from xdicom.export.dicom_header import Plan, clean, put_in, set_attributes, set_multiframe_values, settle
@@ -23,6 +23,7 @@ from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_el
 from xdicom.export.dicom_plans import SeriesPlan, WrittenDicom
 from xdicom.export.dicom_writing import batches, reporter, rows_at, shifted, stored_plane, whole_file
 from xdicom.headers.dictionary import TAGS
+from xdicom.index.split import PARAMETRIC_MAP
 from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import Array
 from xdicom.sources.options import using_options
@@ -43,6 +44,7 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
     parts = folder / f".parts-{uuid4().hex[:8]}"
     count, blocks = len(series.plan.rows), int(np.prod(array.numblocks, dtype=np.int64))
     part_of, offset, length = np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.int64)
+    low, high = np.full(count, np.inf), np.full(count, -np.inf)
     files: list[str] = []
     bare = replace(series.plan, template={}, shared={}, attributes={})  # tasks encode frames; headers stay here
     size, error, done = 0, 0.0, 0
@@ -52,7 +54,8 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
             for batch, rows in batches(array, series.frame_dims):
                 plan, shape = bare.take(rows), array.shape[: series.frame_dims]
                 function = partial(encode_block, plan=plan, shape=shape, folder=str(parts))
-                for name, written, lengths, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
+                for name, written, lengths, extremes, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
+                    low[written], high[written] = extremes.T
                     part_of[written], length[written] = len(files), lengths
                     offset[written] = np.cumsum([0, *lengths[:-1]])
                     files.append(name)
@@ -61,7 +64,8 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
         for name, rows in zip(names, series.frames_of, strict=True):
             encoding = series.plan.form.encoding
             native = rows.size * int(np.prod(encoding.frame_shape)) * encoding.dtype.itemsize
-            elements = multiframe_header(series, rows, native / max(1, int(length[rows].sum())))
+            extremes = float(low[rows].min()), float(high[rows].max())
+            elements = multiframe_header(series, rows, native / max(1, int(length[rows].sum())), extremes)
             with whole_file(folder / name) as file:
                 file.write(file_head(elements, encoding.transfer_syntax_uid) + pixel_element_head(encoding, length[rows].tolist()))
                 for row in rows.tolist():
@@ -81,22 +85,29 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
 
 def encode_block(
     block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str
-) -> tuple[str, np.ndarray, list[int], float]:
-    """Write the frames of one block into a part; its name, the planes in it, the bytes of each, and the largest error."""
+) -> tuple[str, np.ndarray, list[int], np.ndarray, float]:
+    """Write the frames of one block into a part; its name, the planes in it, bytes and smallest and largest value of each, the error."""
     rows, name = rows_at(place, shape), uuid4().hex
-    lengths, error = [], 0.0
+    lengths, extremes, error = [], [], 0.0
     with whole_file(Path(os.path.join(folder, name))) as file:
         for plane, row in zip(block.reshape(-1, *block.shape[len(shape) :]), rows, strict=True):
             stored, largest = stored_plane(plane, plan, int(np.searchsorted(plan.rows, row)))
             data = frame_bytes(stored, plan.form)
             file.write(data)
             lengths.append(len(data))
+            extremes.append(extremes_of(stored))
             error = max(error, largest)
-    return name, rows, lengths, error
+    return name, rows, lengths, np.array(extremes), error
 
 
-def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float) -> Elements:
-    """Header of the instance that holds the planes `rows`."""
+def extremes_of(stored: np.ndarray) -> tuple[float, float]:
+    """Smallest and largest finite value; inf and -inf where there is none."""
+    finite = stored[np.isfinite(stored)] if stored.dtype.kind == "f" else stored
+    return (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
+
+
+def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float, extremes: tuple[float, float]) -> Elements:
+    """Header of the instance that holds the planes `rows`, with the smallest and largest of its values."""
     plan = series.plan.take(rows)
     with using_options(plan.options):
         place = None if series.places is None else series.places[rows[0]]
@@ -111,6 +122,8 @@ def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float) -
     times = None if series.times is None else series.times.take(rows)
     put_in(elements, plan.shared)
     set_element(elements, "NumberOfFrames", len(rows))
+    if series.states_window:
+        _add_window(elements, extremes)
     if SHARED in elements or PER_FRAME in elements:
         settle_groups(elements, plan, {name: steps[rows] for name, steps in series.steps.items()}, source_frames, times)
     else:
@@ -126,6 +139,15 @@ def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float) -
     return elements
 
 
+def _add_window(elements: Elements, extremes: tuple[float, float]) -> None:
+    """A window that shows all values, for all frames (PS3.3 C.7.6.16.2.10)."""
+    low, high = extremes if extremes[0] <= extremes[1] else (0.0, 1.0)
+    (shared,) = elements[SHARED].items()
+    window = {"WindowCenter": low / 2 + high / 2, "WindowWidth": (high - low) or 1.0, "VOILUTFunction": "LINEAR_EXACT"}
+    set_element(shared, "FrameVOILUTSequence", [window])
+    set_element(elements, "SharedFunctionalGroupsSequence", [shared])
+
+
 def _set_evidence(elements: Elements, plan: Plan) -> None:
     """List the source instances that functional groups refer to (PS3.3 C.8.13.2.1, 10.16)."""
     found = dict.fromkeys(source for source in plan.sources if source is not None)
@@ -133,6 +155,10 @@ def _set_evidence(elements: Elements, plan: Plan) -> None:
     if not found or study is None or series is None or PER_FRAME not in elements:
         return
     instances = [{"ReferencedSOPClassUID": sop_class, "ReferencedSOPInstanceUID": uid} for sop_class, uid in found]
+    if texts_of(elements, "SOPClassUID") == (PARAMETRIC_MAP,):
+        reference: dict[Any, Any] = {TAGS["SeriesInstanceUID"]: series, "ReferencedInstanceSequence": instances}
+        set_element(elements, "ReferencedSeriesSequence", [reference])
+        return
     of_series: dict[Any, Any] = {TAGS["SeriesInstanceUID"]: series, "ReferencedSOPSequence": instances}
     of_study: dict[Any, Any] = {TAGS["StudyInstanceUID"]: study, "ReferencedSeriesSequence": [of_series]}
     set_element(elements, "SourceImageEvidenceSequence", [of_study])
@@ -144,7 +170,7 @@ def _settle_vectors(
     """Elements that hold a value for each frame, for the frames that are written (PS3.3 C.7.6.6)."""
     _set_first_place(elements, plan)
     pointer = elements.get(TAGS["FrameIncrementPointer"])
-    numbers = [number - 1 for *_, number in source_frames] if source_frames and all(uid for _, uid, _ in source_frames) else None
+    numbers = [max(1, number) - 1 for *_, number in source_frames] if source_frames and all(uid for _, uid, _ in source_frames) else None
     tags: list[int] = [int(tag) for tag in pointer.numbers()] if pointer is not None else []
     grid, _ = tag_and_vr(_GRID_OFFSETS)
     for tag in tags:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xdicom.errors import InconsistentSeriesError
 from xdicom.export.dicom_elements import Elements
 from xdicom.export.dicom_header import HeaderPlace, Place
 from xdicom.export.dicom_kept import kept_headers
-from xdicom.export.dicom_planes import frame_sizes, label_of
+from xdicom.export.dicom_planes import Planes, frame_sizes, label_of
+from xdicom.headers.dictionary import TAGS
 from xdicom.labeled.origins import locate_frames, place_of_series
 from xdicom.model.frames import FrameTable
 from xdicom.sources.options import public_options, using_options
@@ -65,3 +68,23 @@ def urls_of(places: Iterable[HeaderPlace | None] | None) -> list[str]:
 def _read(place: Place) -> Elements:
     with using_options(public_options([place.url])):
         return place.read()
+
+
+def check_place(array: xr.DataArray, planes: Planes, origin: Origin, attributes: Mapping[str, Any] | None) -> None:
+    """Refuse planes whose place the source states, and their labels no more.
+
+    Raises
+    ------
+    InconsistentSeriesError
+        With what to do.
+    """
+    is_placed = planes.positions_mm is not None or origin.header is None or TAGS["ImagePositionPatient"] not in origin.header
+    dropped = {keyword for keyword, value in (attributes or {}).items() if value is None}
+    if is_placed or {"ImagePositionPatient", "ImageOrientationPatient"} <= dropped:
+        return
+    if "image_orientation_patient" in array.attrs or origin.places is None:
+        raise InconsistentSeriesError(
+            "the source has a place in the patient, and labels no longer say where the planes lie (nor whether they were cut or turned): "
+            "keep the coordinates z, y and x and the attribute image_orientation_patient, "
+            "or take the place away with attributes={'ImagePositionPatient': None, 'ImageOrientationPatient': None}"
+        )

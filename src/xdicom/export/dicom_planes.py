@@ -110,6 +110,29 @@ def planes_of(array: xr.DataArray) -> Planes:
     return Planes(orientation, spacing, positions, _step(positions @ normal))
 
 
+def planes_on(mask: xr.DataArray, source: xr.DataArray) -> np.ndarray:
+    """Number of the plane of `source` that each plane of `mask` lies on; rows and columns must be the same.
+
+    Raises
+    ------
+    InconsistentSeriesError
+        If they do not lie on one another.
+    """
+    for name in ("z", "y", "x"):
+        if name not in mask.coords or name not in source.coords or mask[name].ndim > 1:
+            raise InconsistentSeriesError(
+                f"a mask or map and its source need coordinates {name}: without them nothing tells what lies where"
+            )
+    for name in ("y", "x"):
+        if mask.sizes[name] != source.sizes[name] or np.abs(mask[name].values - source[name].values).max() > PLACE_TOLERANCE_MM:
+            raise InconsistentSeriesError(f"{name} of the mask or map is not that of the source: cut or fill both alike")
+    z, places = np.atleast_1d(mask["z"].values), np.atleast_1d(source["z"].values)
+    nearest = np.abs(places[None, :] - z[:, None]).argmin(axis=1)
+    if np.abs(places[nearest] - z).max() > PLACE_TOLERANCE_MM:
+        raise InconsistentSeriesError("planes of the mask or map are none of the source's: z differs")
+    return np.asarray(nearest)
+
+
 def _line(array: xr.DataArray, name: str) -> tuple[float | None, float | None]:
     """First value and step of the coordinate of rows or columns; None where there is no such coordinate."""
     spacing = array.attrs.get("pixel_spacing")

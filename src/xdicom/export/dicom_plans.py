@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import xarray as xr
 
-from xdicom.errors import InconsistentSeriesError, UnsupportedEncodingError
+from xdicom.errors import UnsupportedEncodingError
 from xdicom.export.dicom_axes import Times
 from xdicom.export.dicom_elements import Elements, add_text, set_element, texts_of
 from xdicom.export.dicom_forms import choose_form
@@ -21,8 +21,8 @@ from xdicom.export.dicom_header import HeaderPlace, Plan
 from xdicom.export.dicom_labels import instance_numbers, plane_labels, window_labels
 from xdicom.export.dicom_marks import add_equipment, describe_pixels, wanted_elements
 from xdicom.export.dicom_minimal import minimal_header
-from xdicom.export.dicom_origins import Origin, find_origin, urls_of
-from xdicom.export.dicom_planes import Planes, frame_sizes, label_of, planes_of
+from xdicom.export.dicom_origins import Origin, check_place, find_origin, urls_of
+from xdicom.export.dicom_planes import frame_sizes, label_of, planes_of
 from xdicom.export.dicom_secondary import SECONDARY_CAPTURE, secondary_header
 from xdicom.headers.dictionary import TAGS
 from xdicom.labeled.parameters import DISPLAY, MODALITY, REAL_WORLD, RGB, STORED, SUV
@@ -94,6 +94,8 @@ class SeriesPlan:
     """Step of each plane along the dimensions that count planes."""
     times: Times | None = None
     """Time of each plane."""
+    states_window: bool = False
+    """Whether a window is stated that shows all values."""
 
     def done(self, size: int, error: float) -> WrittenDicom:
         """What was done when all is written."""
@@ -129,7 +131,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     sop_class = _first_text(header, "SOPClassUID") or str(array.attrs.get("sop_class_uid", ""))
     if name not in PICTURES and sop_class in _REFUSED:
         raise UnsupportedEncodingError(f"objects of SOP class {sop_class} are not written: {_REFUSED[sop_class]}")
-    _check_place(array, planes, origin, choices)
+    check_place(array, planes, origin, choices.attributes)
     is_multiframe = name not in PICTURES and not labels_only and _is_multiframe(header)
     if name in PICTURES:
         header, sop_class = secondary_header(header), SECONDARY_CAPTURE
@@ -168,7 +170,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         windows=None if name in PICTURES else window_labels(array, count),
         rescale=chosen.rescale,
         applies_rescale=chosen.applies_rescale,
-        sources=_sources(array, header, count),
+        sources=sources_of(array, header, count),
         is_derived=not keeps,
         is_rescaled=chosen.is_rescaled,
         is_cut=_is_cut(header, array, kinds),
@@ -186,13 +188,13 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     return replace(
         single,
         frames_of=_instances(array, count),
-        source_frames=_source_frames(array, plan),
+        source_frames=source_frames(array, plan.sources),
         steps={str(name): steps[axis] for axis, name in enumerate(sizes)},
-        times=_times(array),
+        times=times_of(array),
     )
 
 
-def _times(array: xr.DataArray) -> Times | None:
+def times_of(array: xr.DataArray) -> Times | None:
     """Time of each plane, where the labels tell."""
     seconds = label_of(array, "time")
     if seconds is None or seconds.dtype.kind not in "iuf" or array.coords["time"].attrs.get("units") != "s":
@@ -245,7 +247,7 @@ def _first_text(header: Elements, keyword: str) -> str:
     return next(iter(texts_of(header, keyword)), "")
 
 
-def _sources(array: xr.DataArray, header: Elements, count: int) -> tuple[tuple[str, str] | None, ...]:
+def sources_of(array: xr.DataArray, header: Elements, count: int) -> tuple[tuple[str, str] | None, ...]:
     """SOP Class and Instance UID of the instance of each plane."""
     uids = label_of(array, "sop_instance_uid")
     if uids is None:
@@ -254,31 +256,12 @@ def _sources(array: xr.DataArray, header: Elements, count: int) -> tuple[tuple[s
     return tuple((sop_class, str(uid)) if uid else None for uid in uids)
 
 
-def _source_frames(array: xr.DataArray, plan: Plan) -> tuple[tuple[str, str, int], ...]:
+def source_frames(array: xr.DataArray, sources: tuple[tuple[str, str] | None, ...]) -> tuple[tuple[str, str, int], ...]:
+    """SOP Class and Instance UID and frame number of each plane's source; number 0 where that is of single frames."""
     numbers = label_of(array, "frame_number")
     if numbers is None:
-        numbers = np.ones(len(plan.rows), np.int64)
-    return tuple((*(source or ("", "")), int(number)) for source, number in zip(plan.sources, numbers, strict=True))
-
-
-def _check_place(array: xr.DataArray, planes: Planes, origin: Origin, choices: Choices) -> None:
-    """Refuse planes whose place the source states, and their labels no more.
-
-    Raises
-    ------
-    InconsistentSeriesError
-        With what to do.
-    """
-    is_placed = planes.positions_mm is not None or origin.header is None or TAGS["ImagePositionPatient"] not in origin.header
-    dropped = {keyword for keyword, value in (choices.attributes or {}).items() if value is None}
-    if is_placed or {"ImagePositionPatient", "ImageOrientationPatient"} <= dropped:
-        return
-    if "image_orientation_patient" in array.attrs or origin.places is None:
-        raise InconsistentSeriesError(
-            "the source has a place in the patient, and labels no longer say where the planes lie (nor whether they were cut or turned): "
-            "keep the coordinates z, y and x and the attribute image_orientation_patient, "
-            "or take the place away with attributes={'ImagePositionPatient': None, 'ImageOrientationPatient': None}"
-        )
+        numbers = np.zeros(len(sources), np.int64)
+    return tuple((*(source or ("", "")), int(number)) for source, number in zip(sources, numbers, strict=True))
 
 
 def _is_cut(header: Elements, array: xr.DataArray, kinds: tuple[str, ...]) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from xdicom.errors import InconsistentSeriesError, MissingDependencyError, SourceError
-from xdicom.export.dicom_planes import PLACE_TOLERANCE_MM, arranged, frame_sizes, planes_of
+from xdicom.export.dicom_planes import arranged, frame_sizes, planes_of, planes_on
 from xdicom.export.dicom_plans import WrittenDicom, new_uids
 from xdicom.export.dicom_writing import whole_file
 from xdicom.labeled.origins import read_header
@@ -126,7 +126,7 @@ def write_segmentation(
     if target.exists() and not overwrite:
         raise SourceError(f"{target} is there: overwrite=True replaces it")
     mask, source = arranged(mask), arranged(source)
-    which = _planes_on(mask, source)
+    which = planes_on(mask, source)
     values, kind = _values(mask)
     texts = _texts(mask, segments, values)
     instances, positions = _headers(source, which)
@@ -186,23 +186,6 @@ def _close(dataset: Any) -> None:
     connection = getattr(dataset, "_db_con", None)
     if connection is not None:
         connection.close()
-
-
-def _planes_on(mask: xr.DataArray, source: xr.DataArray) -> np.ndarray:
-    """Number of the plane of `source` that each plane of `mask` lies on; rows and columns must be the same."""
-    for name in ("z", "y", "x"):
-        if name not in mask.coords or name not in source.coords or mask[name].ndim > 1:
-            raise InconsistentSeriesError(
-                f"a segmentation and its source need coordinates {name}: without them nothing tells what lies where"
-            )
-    for name in ("y", "x"):
-        if mask.sizes[name] != source.sizes[name] or np.abs(mask[name].values - source[name].values).max() > PLACE_TOLERANCE_MM:
-            raise InconsistentSeriesError(f"{name} of the mask is not that of the source: cut or fill both alike")
-    z, places = np.atleast_1d(mask["z"].values), np.atleast_1d(source["z"].values)
-    nearest = np.abs(places[None, :] - z[:, None]).argmin(axis=1)
-    if np.abs(places[nearest] - z).max() > PLACE_TOLERANCE_MM:
-        raise InconsistentSeriesError("planes of the mask are none of the source's: z differs")
-    return np.asarray(nearest)
 
 
 def _values(mask: xr.DataArray) -> tuple[np.ndarray, str]:

@@ -25,8 +25,8 @@ _CELLS = 48
 def draw_slide(tree: xr.DataTree, window: WindowChoice = None, *, size: int = 1024) -> Picture:
     """The coarsest level of a slide as a whole, and a square of its finest one in true pixels, where the tissue is.
 
-    A red frame in the picture of the whole shows where the square lies. A segmentation is drawn segment by segment. Of several optical paths or focal planes the first
-    one is drawn.
+    A red frame in the picture of the whole shows where the square lies. A segmentation is drawn segment by segment. Of several
+    optical paths or focal planes the first one is drawn.
 
     Parameters
     ----------

@@ -15,7 +15,9 @@ from xdicom.export.dicom_parametric import ParametricMapOptions, write_parametri
 from xdicom.export.dicom_plans import WrittenDicom
 from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
+from xdicom.export.slide_ome_zarr import SlideOmeZarrOptions, write_slide_ome_zarr
 from xdicom.export.virtual_zarr import write_icechunk, write_kerchunk
+from xdicom.export.virtual_zarr_tree import write_icechunk_tree, write_kerchunk_tree
 from xdicom.export.zarr_places import StoreLike
 from xdicom.export.zarr_store import ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
 from xdicom.export.zarr_values import Written
@@ -159,3 +161,15 @@ class DicomTreeAccessor:
     def to_zarr(self, store: StoreLike, **options: Unpack[ZarrTreeOptions]) -> Written:
         """Write all arrays of the tree to one Zarr store; options are those of `export.zarr_store.write_zarr_tree`."""
         return write_zarr_tree(self._tree, store, **options)
+
+    def to_ome_zarr(self, store: StoreLike, **options: Unpack[SlideOmeZarrOptions]) -> Written:
+        """Write the pyramid of a slide as an OME-Zarr image; options are those of `export.slide_ome_zarr.write_slide_ome_zarr`."""
+        return write_slide_ome_zarr(self._tree, store, **options)
+
+    def to_icechunk(self, store: IcechunkStore, *, group: str = "") -> int:
+        """Write references to the frames of all arrays to an icechunk store; see `export.virtual_zarr_tree`."""
+        return write_icechunk_tree(self._tree, store, group=group)
+
+    def to_kerchunk(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+        """References to the frames of all arrays as a kerchunk file; see `export.virtual_zarr_tree`."""
+        return write_kerchunk_tree(self._tree, path)

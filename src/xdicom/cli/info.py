@@ -13,9 +13,12 @@ from rich.tree import Tree
 
 from xdicom.cli.arguments import StorageOptions, scan_location
 from xdicom.cli.terminal import WIDE, make_table, printable, result_console
+from xdicom.errors import InconsistentSeriesError
 from xdicom.index.catalog import Catalog, Problem, SeriesSummary
 from xdicom.index.report import Report
 from xdicom.index.sizes import readable_size
+from xdicom.index.slide_findings import SlideImage, describe_image
+from xdicom.index.slides import arrange_slide, is_slide
 
 MOST_REASONS = 5
 """Reasons that are listed unless all problems are asked for."""
@@ -31,7 +34,9 @@ def print_series(
     """Table of the series at a location; reads headers, no pixels."""
     catalog = scan_location(locations if len(locations) > 1 else locations[0], options)
     if as_json:
-        typer.echo(json.dumps(catalog.report().to_dict() if report else catalog.to_dict(), indent=2))
+        told = catalog.report().to_dict() if report else catalog.to_dict()
+        slides = {uid: {"images": [image.to_dict() for image in images], "problems": odd} for uid, images, odd in _slides(catalog)}
+        typer.echo(json.dumps({**told, "slides": slides} if slides else told, indent=2))
         return
     console = result_console()
     if catalog.series:
@@ -41,10 +46,31 @@ def print_series(
         f"{len(catalog.series)} series, {len(catalog.frames.instances)} instances, {len(catalog.frames)} frames "
         f"({size} decoded) from {catalog.source_count} sources"
     )
+    for uid, images, odd in _slides(catalog):
+        tree = Tree(f"slide {_safe(uid)}")
+        for line in (*(f"[bold]{_safe(image.name)}[/bold]  {_safe(str(image))}" for image in images), *map(_safe, odd)):
+            tree.add(line)
+        console.print(tree)
     if report and catalog.series:
         console.print(_arrays_tree(catalog.report()))
     for title, found in (("not read", catalog.problems), ("noted", catalog.notes)):
         _print_problems(console, title, found, in_full=problems)
+
+
+def _slides(catalog: Catalog) -> list[tuple[str, list[SlideImage], list[str]]]:
+    """Series UID, images and what is wrong with them, of each series that is a slide."""
+    found: list[tuple[str, list[SlideImage], list[str]]] = []
+    for series in catalog.series:
+        frames = catalog.pick(series.series_uid)
+        if not is_slide(frames):
+            continue
+        try:
+            plan = arrange_slide(frames)
+        except InconsistentSeriesError as error:
+            found.append((series.series_uid, [], [str(error)]))
+            continue
+        found.append((series.series_uid, [describe_image(grid) for grid in plan.grids], plan.problems))
+    return found
 
 
 def _print_table(console: Console, catalog: Catalog) -> None:

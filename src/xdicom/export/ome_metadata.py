@@ -26,6 +26,7 @@ _DIRECTIONS = (
 _DIGITS = 9
 """Digits behind the point [mm]: more are noise of the arithmetic."""
 _TIME_UNITS = {"s": "second", "ms": "millisecond", "us": "microsecond", "min": "minute", "h": "hour"}
+_SPACE_UNITS = {"um": "micrometer"}
 _COLORS = ("FF0000", "00FF00", "0000FF", "FFFFFF")
 
 
@@ -124,7 +125,7 @@ def _space_axis(array: xr.DataArray, name: str, directions: dict[str, np.ndarray
         return AxisScale(name, {**entry, "unit": "millimeter"}, float(spacing[0 if name == "y" else 1]), 0.0)
     values = array.coords[name].values.astype(float)
     step = float((values[-1] - values[0]) / (len(values) - 1)) if len(values) > 1 else _single_step(array, name)
-    entry["unit"] = "millimeter"
+    entry["unit"] = _SPACE_UNITS.get(str(array.coords[name].attrs.get("units", "")), "millimeter")
     if name in directions and (word := _anatomical(directions[name])):
         entry["orientation"] = {"type": "anatomical", "value": word}
     return AxisScale(name, entry, round(abs(step), _DIGITS), round(float(values[0]) * (-1.0 if step < 0 else 1.0), _DIGITS))

@@ -46,11 +46,14 @@ class References:
     """Codecs from arrays to arrays."""
     serializer: BytesCodec | FrameCodec
     """Codec from arrays to bytes."""
+    fill_value: int = 0
+    """Value where no chunk is."""
 
     @property
     def encoding(self) -> dict[str, Any]:
         """What xarray takes as the encoding of the array."""
-        return {"chunks": self.chunk_shape, "filters": list(self.filters), "serializer": self.serializer, "compressors": []}
+        codecs = {"chunks": self.chunk_shape, "filters": list(self.filters), "serializer": self.serializer, "compressors": []}
+        return codecs | ({"fill_value": self.fill_value} if self.fill_value else {})
 
 
 def references_of(array: xr.DataArray) -> References:
@@ -80,14 +83,14 @@ def references_of(array: xr.DataArray) -> References:
             "in the process that opened them, and of instances that have a SOP Instance UID"
         )
     frames, rows = found
-    encodings = _encodings(frames, rows)
+    encodings = encodings_of(frames, rows)
     _check_planes(array, encodings[0], frames, rows)
     references = _references(array, frames, rows, encodings)
     _compare_one(array, frames, rows, encodings[0])
     return references
 
 
-def _encodings(frames: FrameTable, rows: np.ndarray) -> tuple[PixelEncoding, ...]:
+def encodings_of(frames: FrameTable, rows: np.ndarray) -> tuple[PixelEncoding, ...]:
     """The encodings of the frames: one, or a native and an encapsulated one."""
     instances = np.unique(frames.instance[np.unique(rows[rows >= 0])])
     used: list[PixelEncoding] = list(
@@ -129,7 +132,7 @@ def _references(array: xr.DataArray, frames: FrameTable, rows: np.ndarray, encod
     row = np.maximum(first, 0)
     urls, shifts, stamps = [], [], []
     for url, stamp in zip(frames.instances.urls, frames.instances.stamps, strict=True):
-        outer, shift = _direct(url)
+        outer, shift = direct_source(url)
         urls.append(outer)
         shifts.append(shift)
         stamps.append(stamp)
@@ -137,7 +140,7 @@ def _references(array: xr.DataArray, frames: FrameTable, rows: np.ndarray, encod
     offset = frames.offset[row] + np.array(shifts, np.int64)[instance]
     end = frames.offset[np.maximum(last, 0)] + frames.length[np.maximum(last, 0)] + np.array(shifts, np.int64)[instance]
     shape = (*first.shape, *(1,) * len(encoding.frame_shape))
-    filters, serializer = _codecs(array, frames, rows, encodings)
+    filters, serializer = codecs_of(array.ndim, frames, rows, encodings)
     return References(
         urls=tuple(urls),
         stamps=tuple(stamps),
@@ -184,7 +187,7 @@ def _ends(rows: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
     return rows[..., starts], rows[..., np.minimum(starts + group, rows.shape[-1]) - 1]
 
 
-def _direct(url: str) -> tuple[str, int]:
+def direct_source(url: str) -> tuple[str, int]:
     """The source that a url takes its bytes from, and where they begin in it.
 
     Raises
@@ -205,8 +208,8 @@ def _direct(url: str) -> tuple[str, int]:
     return outer, shift
 
 
-def _codecs(
-    array: xr.DataArray, frames: FrameTable, rows: np.ndarray, encodings: tuple[PixelEncoding, ...]
+def codecs_of(
+    dimensions: int, frames: FrameTable, rows: np.ndarray, encodings: tuple[PixelEncoding, ...]
 ) -> tuple[tuple[TransposeCodec, ...], BytesCodec | FrameCodec]:
     """Zarr's own codecs where they say exactly what the frames are, so that anyone can read them; else ours."""
     encoding = encodings[0]
@@ -224,7 +227,7 @@ def _codecs(
     plain = BytesCodec() if encoding.dtype.itemsize == 1 else BytesCodec(endian="big" if encoding.is_big_endian else "little")
     if encoding.samples_per_pixel == 1 or encoding.planar_configuration == 0:
         return (), plain
-    y = array.ndim - 3
+    y = dimensions - 3
     return (TransposeCodec(order=(*range(y), y + 2, y, y + 1)),), plain
 
 

@@ -20,7 +20,8 @@ from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
 from xdicom.errors import MissingDependencyError, MultipleSeriesError, SourceError
-from xdicom.export.references import References, references_of
+from xdicom.export.references import References
+from xdicom.export.slide_references import references_of
 from xdicom.export.zarr_labels import portable
 from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_values import consolidate, write_labels

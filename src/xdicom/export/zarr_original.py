@@ -15,7 +15,8 @@ from zarr.core.sync import sync
 
 from xdicom.errors import PixelDataError
 from xdicom.export.fingerprint import fingerprint_of
-from xdicom.export.references import References, references_of
+from xdicom.export.references import References
+from xdicom.export.slide_references import references_of
 from xdicom.export.zarr_layout import shard_shape
 from xdicom.export.zarr_values import Form, Written, is_labelled, is_stored, mark, progress_of, stored_keys, values_of, write_labels
 from xdicom.lazy.blocks import Place, Report, over_blocks

@@ -24,7 +24,7 @@ SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of images of whole slides."""
 _SAME_ORIGIN_PIXELS = 1.5
 """Parts of one image begin within so many pixels, and levels within so many of the coarser one."""
-_SAME_EXTENT = 0.05
+_SAME_EXTENT = 0.15
 """Levels of one pyramid cover the same tissue, up to this share of it."""
 
 

@@ -17,7 +17,8 @@ STRAIGHT_SHARE = 0.02
 def affine_of(array: xr.DataArray, space: Literal["LPS", "RAS"] = "LPS") -> np.ndarray:
     """Matrix from index (column, row, slice, 1) of `array` to patient coordinates [mm]; float64, shape `(4, 4)`.
 
-    It follows the coordinates, so that it is right after slicing, striding and sorting along `z`, `y` and `x`. The third
+    Of an image of a slide it leads to the slide's coordinates, and its third column is zero. It follows the coordinates, so that
+    it is right after slicing, striding and sorting along `z`, `y` and `x`. The third
     column is zero where the series has one slice: one slice tells no step.
 
     Raises
@@ -25,19 +26,22 @@ def affine_of(array: xr.DataArray, space: Literal["LPS", "RAS"] = "LPS") -> np.n
     InconsistentSeriesError
         If the array has no geometry, or its slices are unevenly spaced.
     """
-    cosines = array.attrs.get("image_orientation_patient")
+    cosines, is_slide = array.attrs.get("image_orientation_patient"), False
+    if cosines is None and array.attrs.get("total_pixel_matrix_origin") is not None and space == "LPS":
+        cosines, is_slide = array.attrs.get("image_orientation_slide"), True
     if cosines is None or "y" not in array.coords or "x" not in array.coords:
         raise InconsistentSeriesError("the array has no place in the patient: its header states no position, orientation or spacing")
     row_direction, column_direction = np.array(cosines[:3], float), np.array(cosines[3:6], float)
     normal = unit(np.cross(row_direction, column_direction))
-    first, step = _slices(array, normal)
+    first, step = (np.zeros(3), np.zeros(3)) if is_slide else _slices(array, normal)
     x_first, x_step = _line(array, "x")
     y_first, y_step = _line(array, "y")
     matrix = np.eye(4)
     matrix[:3, 0] = row_direction * x_step
     matrix[:3, 1] = column_direction * y_step
     matrix[:3, 2] = step
-    matrix[:3, 3] = x_first * row_direction + y_first * column_direction + first + _shift(array, first, normal)
+    matrix[:3, 3] = x_first * row_direction + y_first * column_direction + first
+    matrix[:3, 3] += 0 if is_slide else _shift(array, first, normal)
     return LPS_TO_RAS @ matrix if space == "RAS" else matrix
 
 

@@ -71,8 +71,10 @@ def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
     tuple or None
         The frames, and the row of each plane's frame among them, -1 where a plane has none; int64, with the dimensions
         of the array that are not `y`, `x` and `sample`. None where a frame is of an instance that this process has not
-        opened, or planes are not told apart by their frames.
+        opened, or planes are not told apart by their frames. Of an image of a slide the first frame of each of its instances.
     """
+    if "sop_instance_uids" in array.attrs:
+        return _locate_instances(np.array(array.attrs["sop_instance_uids"], str))
     sizes = {dim: size for dim, size in array.sizes.items() if dim not in _PLANE}
     uid = _along(array, "sop_instance_uid", sizes)
     number = _along(array, "frame_number", sizes)
@@ -98,6 +100,15 @@ def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
     if pending.any() or not used:
         return None
     return (used[0] if len(used) == 1 else concatenate_frames(used)), rows.reshape(tuple(sizes.values()))
+
+
+def _locate_instances(uids: np.ndarray) -> tuple[FrameTable, np.ndarray] | None:
+    """The first frame of each of the instances, where one table has them all."""
+    for frames in reversed(_tables.values()):
+        instances = _instances_named(frames, uids)
+        if len(instances) and (instances >= 0).all():
+            return frames, np.array([int((frames.instance == instance).argmax()) for instance in instances.tolist()], np.int64)
+    return None
 
 
 def _along(array: xr.DataArray, name: str, sizes: Mapping[Any, int]) -> np.ndarray | None:
@@ -153,7 +164,7 @@ def read_header(array: xr.DataArray, frame: Mapping[str, int] | int = 0) -> Data
 
 def _instance_uid(array: xr.DataArray, frame: Mapping[str, int] | int) -> str:
     if "sop_instance_uid" not in array.coords:
-        return str(array.attrs.get("sop_instance_uid", "(not stated)"))
+        return str(array.attrs.get("sop_instance_uid", next(iter(array.attrs.get("sop_instance_uids", ())), "(not stated)")))
     coordinate = array["sop_instance_uid"]
     where: Mapping[Any, int] = {array.dims[0]: frame} if isinstance(frame, int) else frame
     chosen = coordinate.isel({dim: index for dim, index in where.items() if dim in coordinate.dims})

@@ -13,6 +13,7 @@ from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
 from xdicom.labeled.attributes import header_attributes, parameter_coordinates, table_attributes
 from xdicom.labeled.build import STORED_VALUES
+from xdicom.labeled.parameters import RGB
 from xdicom.labeled.segments import segment_attributes, segment_coordinates
 from xdicom.lazy.apply import step_behind
 from xdicom.lazy.cells import Array
@@ -58,8 +59,13 @@ def label_slide(values: Array | np.ndarray, grid: TileGrid) -> xr.DataArray:
 
 
 def grid_of(array: xr.DataArray) -> TileGrid | None:
-    """The tiles that an image of a slide was made of, where it is whole and was opened in this process; else None."""
-    return _grids.get(str(getattr(array.data, "name", "")))
+    """The tiles that an image of a slide was made of, where it is whole and was opened in this process; else None.
+
+    The image may be `stored_values`, or `rgb` as `to_rgb` makes it.
+    """
+    step = step_behind(array.data) if array.name == RGB else None
+    is_color = step is not None and [link.function for link in step.chain.links] == [samples_to_rgb]
+    return _grids.get(str(getattr(step.array if step is not None and is_color else array.data, "name", "")))
 
 
 def describe_slide(grid: TileGrid) -> tuple[dict[str, Any], dict[str, object]]:
@@ -150,7 +156,7 @@ def read_region(array: xr.DataArray, indexers: Mapping[str, slice | int], thread
     threads
         Threads that decode tiles.
     """
-    step = None if grid_of(array) is not None else step_behind(array.data)
+    step = None if str(getattr(array.data, "name", "")) in _grids else step_behind(array.data)
     source = str(getattr(step.array if step is not None else array.data, "name", ""))
     grid, bounds = _grids.get(source), []
     if grid is not None:

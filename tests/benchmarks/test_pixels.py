@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import dicomsdl
@@ -14,11 +16,14 @@ import pydicom.datadict
 import pydicom.pixels
 import pytest
 import SimpleITK
+import xarray as xr
+from dask.blockwise import Blockwise
 from pydicom.encaps import generate_frames
 
 import xdicom
 from benchmarks import inputs
 from benchmarks.conftest import Race
+from xdicom.lazy.frames import read_block
 from xdicom.model.encoding import PixelEncoding
 from xdicom.pixels.decode import decode_frame
 from xdicom.pixels.encode import encode_frame
@@ -81,11 +86,33 @@ def test_one_tile_of_many(race: Race, tmp_path: Path) -> None:
     assert np.array_equal(array[17_000].compute(), inputs.thorax(rows))
 
 
-@pytest.mark.parametrize("opening", [False, True], ids=["opened", "opening"])
-def test_a_whole_series(race: Race, tmp_path: Path, opening: bool) -> None:
+def _opened_and_computed(folder: Path) -> np.ndarray:
+    computed: np.ndarray = xdicom.open_series(folder).data.compute()
+    return computed
+
+
+def _in_one(folder: Path) -> np.ndarray:
+    """All frames of a series in one array, without dask."""
+    with xr.open_dataset(folder, engine="dicom") as dataset:
+        values: np.ndarray = dataset["stored_values"].values
+    return values
+
+
+WAYS: dict[str, tuple[str, Callable[[Path], Callable[[], object]]]] = {
+    "opening": ("a frame a task, opening included", lambda folder: partial(_opened_and_computed, folder)),
+    "one": ("a frame a task", lambda folder: xdicom.open_series(folder).data.compute),
+    "sixteen": ("16 frames a task", lambda folder: xdicom.open_series(folder, chunks={"z": 16}).data.compute),
+    "whole": ("without dask, opening included", lambda folder: partial(_in_one, folder)),
+}
+"""What is raced, and how it is made of a folder."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_whole_series(race: Race, tmp_path: Path, way: str) -> None:
     count = 100
     paths = inputs.ct_series(tmp_path, count, ROWS)
-    series = xdicom.open_series(tmp_path)
+    title, make = WAYS[way]
+    ours = make(tmp_path)
     starts = [os.path.getsize(path) - FRAME for path in paths]
 
     def by_dicomsdl() -> None:
@@ -109,12 +136,9 @@ def test_a_whole_series(race: Race, tmp_path: Path, opening: bool) -> None:
     def copy() -> None:
         block.copy()
 
-    def ours() -> None:
-        (xdicom.open_series(tmp_path) if opening else series).data.compute()
-
     block = bare()
     race(
-        f"{count} CT files to one array, {'opened before' if not opening else 'opening included'}",
+        f"{count} CT files to one array, {title}",
         ours,
         peers={
             "dicomsdl": by_dicomsdl,
@@ -124,10 +148,45 @@ def test_a_whole_series(race: Race, tmp_path: Path, opening: bool) -> None:
         limits={"preadv into an array": bare, "memcpy": copy},
         per=count,
         unit="ms a frame",
-        wanted={} if opening else {"preadv into an array": 1.5},
+        wanted={"preadv into an array": 1.5} if way == "whole" else {"pydicom": 5.0},
     )
 
-    assert series.shape == (count, ROWS, ROWS)
+    assert xdicom.open_series(tmp_path).shape == (count, ROWS, ROWS)
+
+
+def test_reading_blocks(race: Race, tmp_path: Path) -> None:
+    count, size = 96, 16
+    paths = inputs.ct_series(tmp_path, count, ROWS)
+    series = xdicom.open_series(tmp_path, chunks={"z": size})
+    blocks = [series.data.blocks[i] for i in range(count // size)]
+    (layer,) = (layer for layer in series.data.dask.layers.values() if isinstance(layer, Blockwise))
+    (cells,) = (dep.cells for dep in layer.io_deps.values() if hasattr(dep, "cells"))
+    tasks = [cells.block((slice(i * size, (i + 1) * size),)) for i in range(len(blocks))]
+    start = os.path.getsize(paths[0]) - FRAME
+
+    def bare() -> None:
+        for first in range(0, count, size):
+            out = np.empty((size, ROWS, ROWS), np.int16)
+            for i, path in enumerate(paths[first : first + size]):
+                descriptor = os.open(path, os.O_RDONLY)
+                os.preadv(descriptor, [out[i].data.cast("B")], start)
+                os.close(descriptor)
+
+    def ours() -> None:
+        for task in tasks:
+            read_block(task)
+
+    race(
+        f"What tasks of {size} uncompressed frames do, without dask",
+        ours,
+        peers={},
+        limits={"preadv into new arrays": bare},
+        per=count,
+        unit="ms a frame",
+        wanted={"preadv into new arrays": 1.5},
+    )
+
+    assert np.array_equal(read_block(tasks[0]), series[:size].values)
 
 
 CODECS = {
@@ -174,7 +233,7 @@ def test_decoding_a_frame(race: Race, name: str) -> None:
     race(
         f"Decoding a 512x512 frame, {name}",
         ours,
-        peers={"pydicom": by_pydicom},
+        peers={"pydicom": by_pydicom} if pydicom.pixels.get_decoder(uid).is_available else {},
         limits={"memcpy" if name == "uncompressed" else "imagecodecs": by_imagecodecs},
         per=8,
         unit="ms a frame",

@@ -156,10 +156,21 @@ def test_a_size_of_samples_that_is_not_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stored", "high", "expected"), [(12, 11, (12, 11)), (12, 15, (12, 15)), (12, 5, (12, 11)), (99, 98, (16, 15)), (0, 0, (16, 15))]
 )
-def test_bits_that_can_not_be_are_mended(tmp_path: Path, stored: int, high: int, expected: tuple[int, int]) -> None:
-    encoding = pixel_encoding(header_of(file(tmp_path, elements={"BitsStored": stored, "HighBit": high})))
+def test_bits_that_can_not_be_are_mended_and_noted(tmp_path: Path, stored: int, high: int, expected: tuple[int, int]) -> None:
+    header = header_of(file(tmp_path, elements={"BitsStored": stored, "HighBit": high}))
+
+    encoding = pixel_encoding(header)
 
     assert (encoding.bits_stored, encoding.high_bit) == expected
+    assert bool(header.notes) == ((stored, high) != expected)
+    assert all(f"Bits Stored {stored} and High Bit {high} don't fit" in note for note in header.notes)
+
+
+def test_a_high_bit_that_does_not_matter_is_not_noted(tmp_path: Path) -> None:
+    header = header_of(file(tmp_path, elements={"BitsStored": 16, "HighBit": 11}))
+
+    assert pixel_encoding(header).high_bit == 15
+    assert header.notes == []
 
 
 @pytest.mark.parametrize(

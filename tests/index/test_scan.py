@@ -175,6 +175,14 @@ def test_no_sources_are_an_empty_catalog() -> None:
     assert (len(catalog), len(catalog.frames), catalog.source_count) == (0, 0, 0)
 
 
+def test_what_is_odd_in_all_of_many_files_is_noted_for_each(tmp_path: Path) -> None:
+    make_ct(tmp_path, [float(i) for i in range(12)], HighBit=7, BitsStored=12)
+
+    catalog = scan(tmp_path)
+
+    assert len([note for note in catalog.notes if "High Bit 7" in note.reason]) == 12
+
+
 def test_what_was_odd_is_noted_with_its_file(tmp_path: Path) -> None:
     path = make_cine(tmp_path / "a.dcm", 3, NumberOfFrames=2)
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import imagecodecs
 import numpy as np
 import pytest
 
+from builders.samples import Array
 from builders.streams import encode_frame, encode_rle
 from pixels.forms import FORMS, SYNTAXES, Form, encoding_of, items
 from xdicom.errors import MissingDependencyError, PixelDataError, UnsupportedEncodingError
-from xdicom.pixels.codecs import DECODERS, _decode_high_throughput, _has_safe_openjph
+from xdicom.pixels.codecs import DECODERS, _decode_high_throughput, _decode_turned, _has_safe_openjph
 from xdicom.pixels.decode import decode_frame
 from xdicom.pixels.jpeg_2000_stream import parse_jpeg_2000
+from xdicom.pixels.streams import StreamHeader
 from xdicom.pixels.syntaxes import NAMES, refusal_of
 
 U8, U16, RGB = FORMS["8 bits"], FORMS["16 bits"], FORMS["RGB 8 bits"]
@@ -185,16 +188,18 @@ def test_a_high_throughput_image_of_one_value_is_no_damage(value: int, dtype: ty
     np.testing.assert_array_equal(decode_frame(items(encode_frame(image, "htj2k", 16)), encoding_of("htj2k", form, 8, 9)), image)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # older builds are asked whether they lose errors
 @pytest.mark.parametrize("value", [0, 5, 0x7FFF, 0x8000, 0xFFFF])
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16])
 def test_turning_the_sign_of_a_high_throughput_stream_round_changes_nothing(value: int, dtype: type) -> None:
     image = np.full((8, 9), value, np.uint16).view(dtype)
     stream = encode_frame(image, "htj2k", 16)
 
-    decoded = _decode_high_throughput(stream, parse_jpeg_2000(stream))
+    for decode in (_decode_turned, _decode_high_throughput):
+        decoded = decode(stream, parse_jpeg_2000(stream))
 
-    assert decoded.dtype == dtype
-    np.testing.assert_array_equal(decoded, image)
+        assert decoded.dtype == dtype
+        np.testing.assert_array_equal(decoded, image)
 
 
 def damaged_htj2k() -> bytes:
@@ -211,11 +216,12 @@ def test_a_damaged_high_throughput_stream_is_an_error() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # OpenJPH's errors are lost within its wrapper
-def test_what_openjph_gives_up_on_is_an_error() -> None:
+@pytest.mark.parametrize("decode", [_decode_turned, _decode_high_throughput])
+def test_what_openjph_gives_up_on_is_an_error(decode: Callable[[bytes, StreamHeader], Array]) -> None:
     stream = damaged_htj2k()
 
     with pytest.raises(PixelDataError, match="damaged stream"):
-        _decode_high_throughput(stream, parse_jpeg_2000(stream))
+        decode(stream, parse_jpeg_2000(stream))
 
 
 @pytest.mark.parametrize("predictor", range(1, 8))

@@ -193,12 +193,9 @@ def pixel_encoding(header: Header) -> PixelEncoding:
         raise UnsupportedEncodingError(f"Bits Allocated is {sizes['bits_allocated']}; read are {', '.join(map(str, BITS_ALLOCATED))}")
     floats = {FLOAT_PIXEL_DATA: 32, DOUBLE_FLOAT_PIXEL_DATA: 64}
     bits_allocated = floats.get(walked.pixel_keyword, sizes["bits_allocated"])
-    bits_stored = int(header.number("bits_stored", bits_allocated))
-    if walked.pixel_keyword in floats or not 0 < bits_stored <= bits_allocated:
-        bits_stored = bits_allocated
-    high_bit = int(header.number("high_bit", bits_stored - 1))
-    if not bits_stored - 1 <= high_bit < bits_allocated:
-        high_bit = bits_stored - 1
+    bits_stored, high_bit = bits_allocated, bits_allocated - 1
+    if walked.pixel_keyword not in floats:
+        bits_stored, high_bit = _place_of_samples(header, bits_allocated)
     return PixelEncoding(
         transfer_syntax_uid=header.transfer_syntax_uid,
         rows=sizes["rows"],
@@ -213,6 +210,20 @@ def pixel_encoding(header: Header) -> PixelEncoding:
         pixel_keyword=walked.pixel_keyword,
         pixel_vr="OB" if walked.pixel_vr == "OB" else "OW",
     )
+
+
+def _place_of_samples(header: Header, bits_allocated: int) -> tuple[int, int]:
+    """Bits Stored and High Bit, put right and noted where they do not fit their cells (PS3.5 8.1.1)."""
+    stored = bits_stored = int(header.number("bits_stored", bits_allocated))
+    if not 0 < bits_stored <= bits_allocated:
+        bits_stored = bits_allocated
+    stated = high_bit = int(header.number("high_bit", bits_stored - 1))
+    if not bits_stored - 1 <= high_bit < bits_allocated:
+        high_bit = bits_stored - 1
+    if bits_allocated > 1 and (bits_stored != stored or (high_bit != stated and bits_stored < bits_allocated)):
+        wrong = f"Bits Stored {stored} and High Bit {stated} don't fit in {bits_allocated} bits allocated"
+        header.notes.append(f"{wrong}; {bits_stored} and {high_bit} are assumed")
+    return bits_stored, high_bit
 
 
 def frame_spans(header: Header, encoding: PixelEncoding, fetch: Fetch, size: int) -> Spans:

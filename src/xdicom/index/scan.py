@@ -185,6 +185,8 @@ def _table_of_alike(headers: AlikeHeaders, sources: Sequence[Source]) -> tuple[n
             encoding = pixel_encoding(header)
         except XDicomError:
             continue
+        if header.notes:
+            continue  # each file is told of by itself
         code[rows] = len(encodings)
         encodings.append(encoding)
         available = np.minimum(headers.pixel_length[rows], sizes[rows] - headers.pixel_offset[rows])

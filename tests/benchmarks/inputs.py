@@ -131,7 +131,7 @@ def enhanced_ct(path: Path, frames: int, *, is_undefined: bool) -> str:
     item = written[begin:stop]
     items = b"".join(
         item.replace(b"654321", b"%06d" % i)
-        .replace(b"98765.4", b"%7.1f" % (-300 + 0.7 * i))
+        .replace(b"98765.4", b"%7.1f" % (-300 + 0.45 * i))
         .replace(struct.pack("<I", POSITION), struct.pack("<I", i + 1))
         .replace(struct.pack("<d", TUBE_CURRENT), struct.pack("<d", 200.0 + i % 37))
         for i in range(frames)

@@ -6,10 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from xdicom.headers.columns import days_since_1970, seconds_of_day, seconds_since_1970
+from xdicom.headers.records import Header
+from xdicom.headers.values import RawValue
 from xdicom.model.columns import Column
 
 CLOCKS = {"TM": seconds_of_day, "DA": days_since_1970, "DT": seconds_since_1970}
@@ -50,3 +53,40 @@ def number_of(vr: str, part: Any) -> float:
     if isinstance(part, str) and not part.strip():
         return math.nan
     return float(int(part)) if vr == "AT" else float(part)
+
+
+def walked_values(header: Header, dataset: Dataset) -> dict[int, RawValue]:
+    """What the walk found at the top level, by tag; `dataset` is the same file by pydicom."""
+    is_implicit, is_little = dataset.original_encoding
+    return {
+        tag: RawValue("SQ", data, is_implicit=True)
+        if vr == "SQ implicit"
+        else RawValue(vr, data, bool(is_implicit), is_big_endian=not is_little)
+        for tag, (vr, data) in header.walked.values.items()
+    }
+
+
+def differences(raw: RawValue, holder: Dataset, tag: int, above: str = "") -> list[str]:
+    """Where a raw value is not what pydicom has, byte by byte."""
+    where = f"{above}{tag:08X}"
+    read = holder.get_item(tag)
+    if isinstance(read, RawDataElement) and raw.vr != "SQ":
+        return [] if raw.data == (read.value or b"") else [f"{where}: {raw.data[:40]!r} for {(read.value or b'')[:40]!r}"]
+    element = holder[tag]
+    if element.VR != "SQ" and raw.vr != "SQ":  # pydicom needed it already: to know character sets, and which numbers are signed
+        ours = [str(part) for part in (raw.numbers() if raw.vr in ("US", "SS") else raw.texts())]
+        theirs = [str(part) for part in parts_of(element) if str(part)]
+        return [] if ours == theirs else [f"{where}: {ours} for {theirs}"]
+    if element.VR != "SQ" or raw.vr != "SQ":
+        return [f"{where}: {raw.vr} for {element.VR}"] if element.value else []
+    items = raw.items()
+    if len(items) != len(element.value):
+        return [f"{where}: {len(items)} items for {len(element.value)}"]
+    found: list[str] = []
+    for ours, item in zip(items, element.value, strict=True):
+        if set(ours) != {int(each) for each in item.keys()}:  # noqa: SIM118 - to go through a Dataset itself converts its elements
+            found.append(f"{where}: other elements in an item")
+        for inner, value in ours.items():
+            if inner in item:
+                found += differences(value, item, inner, f"{where}/")
+    return found

@@ -197,6 +197,33 @@ def test_values_of_another_kind_give_way_to_the_kind_of_most() -> None:
     assert cells(column) == [[1.0], [2.0], None]
 
 
+def test_one_value_of_another_kind_does_not_outweigh_many_equal_ones() -> None:
+    column = build_column([key("DS", b"2.5 ")] * 9 + [key("LO", b"none of this")] + [key("LO", b"3.5 ")])
+
+    assert cells(column) == [[2.5]] * 9 + [None, [3.5]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 23), st.integers(0, 59), st.integers(0, 59), st.text("0123456789", max_size=6)), min_size=17))
+def test_many_times_are_to_the_last_bit_what_each_of_them_is(times: list[tuple[int, int, int, str]]) -> None:
+    texts = [f"{hours:02}{minutes:02}{seconds:02}" + (f".{rest}" if rest else "") for hours, minutes, seconds, rest in times]
+    raws = [(text + " " * (len(text) % 2)).encode() for text in texts]
+
+    _, values = parse_values("TM", raws, is_implicit=False, is_big_endian=False)
+
+    assert values[:, 0].tolist() == [seconds_of_day(text) for text in texts]
+
+
+@pytest.mark.parametrize("odd", [b"noon", b"10:15", b"1015  5 ", b"101530 5", b"1015", b"", b"101530.5\\12"])
+def test_one_odd_time_among_many_is_read_as_it_is_alone(odd: bytes) -> None:
+    raws = [b"%06d.5" % (101500 + i) for i in range(40)] + [odd]
+
+    _, values = parse_values("TM", raws, is_implicit=False, is_big_endian=False)
+    _, alone = parse_values("TM", [odd], is_implicit=False, is_big_endian=False)
+
+    np.testing.assert_array_equal(values[-1], alone[0])
+    assert values[3, 0] == seconds_of_day("101503.5")
+
+
 def test_clocks_that_are_none_are_nan() -> None:
     _, values = parse_values("TM", [b"1200", b"noon"], is_implicit=False, is_big_endian=False)
 

@@ -17,6 +17,7 @@ from headers.written import (
     REFERENCED_IMAGES,
     REFERENCED_UID,
     ROWS,
+    SEQUENCE_END,
     SERIES_DESCRIPTION,
     UNDEFINED,
     element,
@@ -164,6 +165,17 @@ def test_un_within_an_explicit_sequence_hides_an_implicit_one() -> None:
     data = sequence(REFERENCED_IMAGES, [item(hidden, undefined=True)], undefined=True) + element(ROWS, "US", numbers(5))
 
     assert walked(data).values[ROWS] == ("US", numbers(5))
+
+
+def test_un_within_a_big_endian_sequence_hides_a_little_endian_one() -> None:
+    hidden = sequence(0x00091078, [item(element(MODALITY, "CS", b"XX", IMPLICIT), undefined=True, syntax=IMPLICIT)], syntax=IMPLICIT)[8:]
+    end = element(SEQUENCE_END, "", b"", IMPLICIT)
+    un = element(0x00091078, "UN", hidden + end, BIG_ENDIAN, length=UNDEFINED)
+    data = sequence(REFERENCED_IMAGES, [item(un, undefined=True, syntax=BIG_ENDIAN)], undefined=True, syntax=BIG_ENDIAN)
+
+    found = walked(data + element(ROWS, "US", numbers(7, syntax=BIG_ENDIAN), BIG_ENDIAN), BIG_ENDIAN)
+
+    assert found.values[ROWS] == ("US", b"\0\7")
 
 
 def test_delimiters_within_a_value_of_stated_length_are_not_delimiters() -> None:

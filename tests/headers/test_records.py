@@ -314,6 +314,27 @@ def test_what_the_walk_doubts_is_read_by_pydicom_and_noted(tmp_path: Path) -> No
     assert data[spans.offset[0] :] == bytes(8)
 
 
+def test_damaged_functional_groups_are_noted_and_the_frames_are_read(tmp_path: Path) -> None:
+    data = make_enhanced_mr(tmp_path / "mr.dcm", (3.0, 6.0)).read_bytes()
+    place = data.rindex(b"\x18\x00\x82\x90FD")  # Effective Echo Time of the last frame
+
+    header, _, spans = read(data[: place + 4] + b"??" + data[place + 6 :])
+
+    assert len(spans.offset) == 6
+    assert header.frames is None
+    assert header.notes[0].startswith("functional groups are damaged (VR b'??'")
+
+
+def test_a_transfer_syntax_behind_a_damaged_element_is_found(tmp_path: Path) -> None:
+    data = file(tmp_path, "rle")
+    place = data.index(b"\2\0\3\0UI")  # Media Storage SOP Instance UID, in front of the transfer syntax
+
+    header, _, spans = read(data[:place] + b"\2\1" + data[place + 2 :])
+
+    assert header.transfer_syntax_uid == TRANSFER_SYNTAXES["rle"]
+    assert spans.offset.tolist() == read(data)[2].offset.tolist()
+
+
 def test_pydicom_is_imported_only_for_what_the_walk_doubts(tmp_path: Path) -> None:
     path = make_enhanced_mr(tmp_path / "mr.dcm")
 

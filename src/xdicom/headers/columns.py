@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xdicom.headers.values import RawValue, decode_text, number_or_nan
-from xdicom.model.columns import Column, Kind, merge_equal, smallest_codes
+from xdicom.model.columns import Column, Kind, concatenate, merge_equal, smallest_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -301,32 +301,26 @@ def build_column(
     index: dict[tuple[str, bytes, bool, bool], int] = {}
     codes = np.array([index.setdefault(key, len(index)) if key is not None and key[1] else -1 for key in keys], np.int64)
     distinct = list(index)
-    forms = {(vr, implicit, big) for vr, _, implicit, big in distinct}
-    parts: list[tuple[list[int], Kind, np.ndarray]] = []
-    for vr, implicit, big in sorted(forms):
-        rows = [row for row, key in enumerate(distinct) if (key[0], key[2], key[3]) == (vr, implicit, big)]
-        raws = [distinct[row][1] for row in rows]
+    forms = sorted({(vr, implicit, big) for vr, _, implicit, big in distinct})
+    number = {form: i for i, form in enumerate(forms)}
+    form = np.array([number[vr, implicit, big] for vr, _, implicit, big in distinct] + [-1], np.int64)
+    parts: list[Column] = []
+    for i, (vr, implicit, big) in enumerate(forms):
+        rows = np.flatnonzero(form == i)
+        raws = [distinct[row][1] for row in rows.tolist()]
+        kind: Kind
         if is_raw:
-            parts.append((rows, "raw", _raw_values(vr, raws, implicit, big)))
+            kind, values = "raw", _raw_values(vr, raws, implicit, big)
         else:
-            parts.append((rows, *parse_values(vr, raws, is_implicit=implicit, is_big_endian=big, character_sets=character_sets)))
+            kind, values = parse_values(vr, raws, is_implicit=implicit, is_big_endian=big, character_sets=character_sets)
+        place = np.zeros(len(form), smallest_codes(len(values)))
+        place[rows] = np.arange(len(rows))
+        parts.append(Column(kind, values, place[codes[form[codes] == i]]))
     if not parts:
         return Column("text", np.empty(0, object), codes.astype(np.int8))
-    kind = max(parts, key=lambda part: len(part[0]))[1]
-    parts = [part for part in parts if part[1] == kind]
-    place = np.full(len(distinct) + 1, -1, np.int64)
-    base = 0
-    for rows, _, values in parts:
-        place[rows] = base + np.arange(len(rows))
-        base += len(values)
-    width = max(part[2].shape[1] for part in parts) if kind == "number" else 0
-    if len(parts) == 1:
-        stacked = parts[0][2]
-    elif kind == "number":
-        stacked = np.concatenate(
-            [np.pad(values.astype(np.float64), ((0, 0), (0, width - values.shape[1])), constant_values=np.nan) for _, _, values in parts]
-        )
-    else:
-        stacked = np.concatenate([values for _, _, values in parts])
-    column = Column(kind, stacked, place[codes].astype(smallest_codes(len(stacked))))
-    return merge_equal(column)
+    if len(parts) == 1 and len(parts[0]) == len(codes):
+        return merge_equal(parts[0])
+    joined = concatenate([*parts], [len(part) for part in parts])
+    placed = np.full(len(codes), -1, joined.codes.dtype)
+    placed[np.concatenate([np.flatnonzero(form[codes] == i) for i in range(len(forms))])] = joined.codes
+    return Column(joined.kind, joined.values, placed)

@@ -247,7 +247,9 @@ def end_of_sequence(window: Window, offset: int, syntax: Syntax, *, one_item: bo
             offset += 8
         else:
             raise UncertainHeaderError(f"VR {vr!r} at byte {offset}")
-        if length == UNDEFINED_LENGTH:
+        if length == UNDEFINED_LENGTH and is_un and syntax.is_big_endian:  # what is in it is little endian (PS3.5 6.2.2 note 2)
+            _, offset = end_of_sequence(window, offset, Syntax(is_implicit=True))
+        elif length == UNDEFINED_LENGTH:
             if len(open_items) > MAX_DEPTH:
                 raise UncertainHeaderError(f"sequences nested more than {MAX_DEPTH} deep at byte {offset}")
             open_items.append(False)

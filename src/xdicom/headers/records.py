@@ -55,7 +55,7 @@ _LAZY = {
 WANTED = frozenset(PUBLIC) - _LAZY | frozenset(tag for tag in OVERLAYS if tag & 0xFFFF != 0x3000)
 _SHARED, _PER_FRAME = TAGS["SharedFunctionalGroupsSequence"], TAGS["PerFrameFunctionalGroupsSequence"]
 _SHORTEST_ELEMENT = 8
-_IMAGE_TYPE = TAGS["ImageType"]
+_IMAGE_TYPE, _TRANSFER_SYNTAX = TAGS["ImageType"], TAGS["TransferSyntaxUID"]
 _CSA_HEADERS = frozenset(0x00290010 | block << 8 for block in range(0x10, 0x100))
 """Siemens' CSA image header, (0029,xx10), in any block."""
 _VENDORS = {"SIEMENS": "siemens", "GEMS": "ge", "Philips": "philips", "Image": "uih"}
@@ -131,7 +131,7 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
     if start + _SHORTEST_ELEMENT > len(head):
         raise NotDicomError("the file ends within its meta information")
     notes: list[str] = []
-    uid = meta.get(TAGS["TransferSyntaxUID"], b"").decode("latin_1").strip(" \0")
+    uid = meta.get(_TRANSFER_SYNTAX, b"").decode("latin_1").strip(" \0")
     if uid == DEFLATED_LITTLE_ENDIAN and inflated_from < 0:
         return Header({}, transfer_syntax_uid=uid, inflate_from=start)
     syntax = data_set_syntax(head, start, uid, notes)
@@ -147,6 +147,8 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
         parser = "pydicom"
         walked, syntax, named_by_pydicom = _walk_with_pydicom(fetch, size)
         uid = uid or named_by_pydicom
+    if not uid and _TRANSFER_SYNTAX in walked.values:  # behind a damaged element the rest of the meta information passed for the data set
+        uid = walked.values[_TRANSFER_SYNTAX][1].decode("latin_1").strip(" \0")
     if not uid:
         uid = EXPLICIT_BIG_ENDIAN if syntax.is_big_endian else IMPLICIT_LITTLE_ENDIAN if syntax.is_implicit else EXPLICIT_LITTLE_ENDIAN
     values = {name: key for name, (_, key) in named_values(walked.values, syntax).items()}
@@ -160,12 +162,13 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
     for tag, raw in meta.items():
         values.setdefault(NAMES[tag], RawKey("UI", raw, False, False))
     header = Header(values, transfer_syntax_uid=uid, walked=walked, parser=parser, notes=notes)
-    shared = walked.values.get(_SHARED)
-    if shared:
-        values.update(shared_values(RawKey(*shared, syntax.is_implicit, syntax.is_big_endian).value(), RawKey))
-    per_frame = walked.values.get(_PER_FRAME)
-    if per_frame:
-        header.frames = per_frame_columns(RawKey(*per_frame, syntax.is_implicit, syntax.is_big_endian).value(), window.items)
+    try:
+        if shared := walked.values.get(_SHARED):
+            values.update(shared_values(RawKey(*shared, syntax.is_implicit, syntax.is_big_endian).value(), RawKey))
+        if per_frame := walked.values.get(_PER_FRAME):
+            header.frames = per_frame_columns(RawKey(*per_frame, syntax.is_implicit, syntax.is_big_endian).value(), window.items)
+    except UncertainHeaderError as doubt:
+        notes.append(f"functional groups are damaged ({doubt}): frames have no values of their own")
     for name in (NAMES[_SHARED], NAMES[_PER_FRAME]):
         values.pop(name, None)
     return header

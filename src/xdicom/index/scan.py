@@ -103,7 +103,7 @@ def rescan(known: Catalog | None, sources: Sequence[Source], progress: Progress 
     problems: list[tuple[int, Problem]] = []
     for number, source in enumerate(sources):
         row = places.get(source.url)
-        if row is not None and source.stamp and table.stamps[row] == source.stamp:
+        if row is not None and source.stamp and table.stamps[row] == source.stamp and _may_be(source.size, int(table.sizes[row])):
             kept_rows.append(row)
             kept_numbers.append(number)
         elif source.url in failed and source.stamp and failed[source.url].stamp == source.stamp:
@@ -125,6 +125,11 @@ def rescan(known: Catalog | None, sources: Sequence[Source], progress: Progress 
     notes = (*(note for note in known.notes if note.url in kept_urls), *fresh.notes)
     listed = tuple(problem for _, problem in sorted(problems, key=lambda entry: entry[0]))
     return Catalog(_in_order(parts), listed, notes, len(sources), known.read_by_pydicom + fresh.read_by_pydicom)
+
+
+def _may_be(size: int, known: int) -> bool:
+    """Whether two sizes are one, as far as both are known."""
+    return size == known or size < 0 or known < 0
 
 
 def catalog_of(outcomes: Sequence[tuple[Source, Instance | Problem]]) -> Catalog:

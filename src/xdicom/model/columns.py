@@ -115,15 +115,18 @@ def constant(column: Column, code: int, count: int) -> Column:
 def concatenate(columns: list[Column | None], counts: list[int]) -> Column:
     """Columns one behind the other; None stands for frames without a value.
 
-    Where vendors disagree about the kind of a value, the kind that more values have holds, and the others count as missing.
+    Where vendors disagree about the kind of a value, the kind that more frames have holds. Texts that are numbers count as such
+    then, and what is left counts as missing.
     """
     sizes: dict[Kind, int] = {}
     for column in columns:
         if column is not None and len(column.values):
-            sizes[column.kind] = sizes.get(column.kind, 0) + len(column.values)
+            sizes[column.kind] = sizes.get(column.kind, 0) + int(np.count_nonzero(column.codes >= 0))
     if not sizes:
         return Column("text", np.empty(0, object), np.full(sum(counts), -1, np.int8))
     kind = max(sizes, key=lambda name: sizes[name])
+    if kind == "number" and len(sizes) > 1:
+        columns = [_as_numbers(column) if column is not None and column.kind == "text" else column for column in columns]
     columns = [column if column is not None and column.kind == kind and len(column.values) else None for column in columns]
     present = [column for column in columns if column is not None]
     if kind == "number":
@@ -140,6 +143,23 @@ def concatenate(columns: list[Column | None], counts: list[int]) -> Column:
         base += len(column.values)
     joined = np.concatenate(codes) if codes else np.empty(0, np.int32)
     return merge_equal(Column(kind, stacked, joined))
+
+
+def _as_numbers(column: Column) -> Column:
+    """Texts as the numbers that they spell, NaN for what is none."""
+    rows = [[_number(part) for part in str(text).split("\\")] for text in column.values]
+    values = np.full((len(rows), max(map(len, rows), default=1)), np.nan)
+    for row, numbers in zip(values, rows, strict=True):
+        row[: len(numbers)] = numbers
+    is_number = np.append(~np.isnan(values).all(axis=1), False)
+    return Column("number", values, np.where(is_number[column.codes], column.codes, -1).astype(column.codes.dtype))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 def _widen(values: np.ndarray, width: int) -> np.ndarray:

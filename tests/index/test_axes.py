@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from builders import AXIAL, image_position, make_enhanced_mr, make_file, make_pet, phantom, uid
 from index.arranged import arranged, cells, form, make_planes, only_grid, repeated, values
 from xdicom.index.axes import is_function_of, number_labels
+from xdicom.index.findings import describe_array
 from xdicom.model.grid import FrameGrid
 
 Z = [0.0, 2.0, 4.0]
@@ -358,6 +360,27 @@ def test_a_run_of_repetitions_with_a_hole_keeps_every_plane_and_says_so(tmp_path
 
     assert sorted(grid.rows.reshape(-1).tolist()) == list(range(len(positions)))
     assert "incomplete" in grid.attrs
+
+
+def test_an_instance_number_far_from_the_others_counts_no_repetitions(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0, 2, 4, 0, 2], {"InstanceNumber": [1, 2, 3, 4, 2147483647]})
+
+    tracemalloc.start()
+    grid = only_grid(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert form(grid) == {"frame": 5}
+    assert peak < 10_000_000
+
+
+def test_a_missing_cell_of_a_value_that_is_not_stated_is_told(tmp_path: Path) -> None:
+    make_planes(tmp_path, [0, 2, 0, 2, 0], {"EchoTime": [5, 5, 10, 10, None], "InstanceNumber": [1] * 5})
+
+    grid = only_grid(tmp_path)
+
+    assert grid.attrs["missing_values"] == [None]
+    assert "missing: echo_time none at z = 2" in describe_array(grid)
 
 
 def test_two_images_of_one_place_that_nothing_tells_apart_are_both_kept(tmp_path: Path) -> None:

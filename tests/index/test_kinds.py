@@ -137,6 +137,16 @@ def test_a_vector_shorter_than_the_frames_is_not_believed(tmp_path: Path) -> Non
     assert form(grid) == {"frame": 4}
 
 
+def test_numbers_of_vectors_that_would_make_a_giant_grid_make_none(tmp_path: Path) -> None:
+    count = 80
+    every = list(range(1, count + 1))
+    vectors = {ENERGY_WINDOW: every, DETECTOR: every, ROTATION: every, TIME_SLOT: every, SLICE: every}
+    position = {"ImagePositionPatient": [0.0, 0.0, 0.0], "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]}
+    make_nm(tmp_path / "nm.dcm", vectors, DetectorInformationSequence=[position], SpacingBetweenSlices=2.0)
+
+    assert only_grid(tmp_path).rows.size == count
+
+
 # --- cine ------------------------------------------------------------------------------------------------------------------
 
 

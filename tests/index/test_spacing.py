@@ -135,12 +135,14 @@ def test_planes_of_one_place_with_different_origins_are_no_stack() -> None:
     assert stack_planes(positions, np.array([AXIAL] * 2), np.array([SPACING] * 2)) is None
 
 
-@pytest.mark.parametrize("lost", ["position", "orientation", "spacing", "zero spacing", "zero orientation"])
+@pytest.mark.parametrize("lost", ["position", "orientation", "spacing", "infinite position", "zero spacing", "zero orientation"])
 def test_without_position_orientation_or_spacing_there_is_no_place(lost: str) -> None:
     positions, orientations, spacings = np.zeros((2, 3)), np.array([AXIAL] * 2), np.array([SPACING] * 2)
     positions[1, 2] = 1
     if lost == "position":
         positions[1] = np.nan
+    elif lost == "infinite position":
+        positions[1] = np.inf
     elif lost == "orientation":
         orientations[0, 3] = np.nan
     elif lost == "spacing":

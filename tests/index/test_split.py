@@ -10,6 +10,7 @@ import pytest
 
 from builders import AXIAL, CORONAL, OBLIQUE, SAGITTAL, image_position, make_ct, phantom, uid
 from index.arranged import arranged, catalog_of, form, grids_of, make_planes, records_of
+from labeled.opened import opened
 from xdicom.index.arrange import arrange
 from xdicom.index.names import stack_name
 from xdicom.index.records import Records
@@ -157,6 +158,22 @@ def test_frames_are_compared_with_the_first_of_their_group_and_never_drift(tmp_p
     assert [form(grid) for grid in grids_of(tmp_path)] == [{"z": 2}, {"z": 2}]
 
 
+def test_frames_of_a_probe_held_by_hand_are_one_array_without_a_place(tmp_path: Path) -> None:
+    angles = np.linspace(0, 1, 80)
+    varying = {
+        "ImageOrientationPatient": [[float(np.cos(a)), float(np.sin(a)), 0.0, 0.0, 0.0, -1.0] for a in angles],
+        "ImagePositionPatient": [[float(a), 0.0, 0.0] for a in angles],
+    }
+    make_planes(tmp_path, [0.0] * 80, varying)
+
+    array = opened(tmp_path)
+
+    assert array.sizes["frame"] == 80
+    assert not {"affine", "image_orientation_patient"} & array.attrs.keys()
+    np.testing.assert_allclose(array["image_orientation_patient_row_x"], np.cos(angles))
+    np.testing.assert_allclose(array["image_position_patient_x"], angles)
+
+
 def test_a_stack_of_one_plane_is_a_stack(tmp_path: Path) -> None:
     two_halves(tmp_path, {}, {})
     make_planes(
@@ -199,7 +216,7 @@ def test_planes_that_moved_within_the_plane_are_no_stations(tmp_path: Path) -> N
     (grid,) = grids_of(tmp_path)
 
     assert form(grid) == {"frame": 80}
-    assert "image_position_patient" in grid.frames.columns or grid.column("image_position_patient") is not None
+    assert grid.plane is None
 
 
 def test_planes_without_a_position_are_an_array_of_their_own(tmp_path: Path) -> None:

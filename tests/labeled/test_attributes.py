@@ -60,6 +60,29 @@ def test_attributes_are_plain_values_that_json_knows(tmp_path: Path, kind: str) 
         json.dumps(coordinate.attrs, allow_nan=False)
 
 
+@pytest.mark.parametrize("name", ["echo_time", "slice_thickness", "gantry_detector_tilt"])
+def test_a_number_that_is_infinite_is_no_attribute(tmp_path: Path, name: str) -> None:
+    keyword = {"echo_time": "EchoTime", "slice_thickness": "SliceThickness", "gantry_detector_tilt": "GantryDetectorTilt"}[name]
+    make_ct(tmp_path, **{keyword: "1e400"})
+
+    attrs = opened(tmp_path).attrs
+
+    assert name not in attrs
+    json.dumps(attrs, allow_nan=False)
+
+
+@pytest.mark.parametrize("clock", ["AcquisitionTime", "ContentTime"])
+def test_an_axis_of_time_tells_no_date(tmp_path: Path, clock: str) -> None:
+    dates = {"AcquisitionDate": "20240229", "ContentDate": "20240229", "StudyDate": "20240229"}
+    make_planes(tmp_path, repeated([0.0, 2.0], 2), {clock: each(["100000", "100002"], 2)}, **dates)
+
+    array = opened(tmp_path)
+
+    assert array["time"].attrs["start_time_of_day_s"] == 36000
+    told = str(array.attrs) + "".join(str(coordinate.values) + str(coordinate.attrs) for coordinate in array.coords.values())
+    assert "2024" not in told
+
+
 def test_what_a_series_is_stands_in_its_attributes(tmp_path: Path) -> None:
     make_ct(
         tmp_path,

@@ -50,6 +50,7 @@ def test_an_image_beside_a_trace_has_no_one_spacing(tmp_path: Path) -> None:
         {"RegionSpatialFormat": 2},
         {"PhysicalUnitsXDirection": 4},
         {"PhysicalDeltaX": 0.0},
+        {"PhysicalDeltaX": float("inf")},
         {"PhysicalDeltaY": None},
         {"PhysicalUnitsYDirection": 99},
     ],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xdicom.index.axes import Division, divide
+from xdicom.index.axes import MOST_CELLS, Division, divide
 from xdicom.index.clocks import diffusion_of
 from xdicom.index.copies import missing_parts, without_copies
 from xdicom.index.kinds import VOLUME_Z, dose_positions, frame_axes, is_segmentation, segment_axes, volume_planes
@@ -116,10 +117,13 @@ Placed = tuple[list[Axis], np.ndarray]
 def _place(records: Records, axes: list[tuple[Axis, np.ndarray]], *, may_miss: bool = False) -> Placed | None:
     """Which record fills each cell, or None where a cell has several or (unless `may_miss`) none."""
     shape = tuple(int(labels.max()) + 1 if axis.values is None else len(axis.values) for axis, labels in axes)
+    size = math.prod(shape)
+    if size > MOST_CELLS or (not may_miss and size != len(records)):
+        return None
     cells = np.full(shape, MISSING, np.int64)
     where = tuple(labels for _, labels in axes)
     flat = np.ravel_multi_index(where, shape)
-    if (not may_miss and len(flat) != cells.size) or np.bincount(flat, minlength=1).max() > 1:
+    if np.bincount(flat, minlength=1).max() > 1:
         return None
     cells[where] = np.arange(len(records))
     return [axis for axis, _ in axes], cells

@@ -20,6 +20,8 @@ from xdicom.model.grid import Axis, Diffusion
 
 MOST_MISSING = 1000
 """Missing cells that are listed."""
+MOST_CELLS = 1 << 24
+"""Cells of a grid: more are no grid of what anyone scanned."""
 
 
 @dataclass(slots=True, eq=False)
@@ -216,17 +218,23 @@ def _what_is_missing(records: Records, place: np.ndarray, candidates: list[Candi
     for candidate in [*candidates, *_by_instance_number(records, place, counts)]:
         steps = int(candidate.labels.max()) + 1
         cells = place * steps + candidate.labels
-        if steps <= 2 * counts.max() and len(np.unique(cells)) == len(cells):
+        if steps <= 2 * counts.max() and steps * len(counts) <= MOST_CELLS and len(np.unique(cells)) == len(cells):
             empty = np.setdiff1d(np.arange(len(counts) * steps), cells)
             attrs["incomplete"] = f"{len(cells)} of {len(counts) * steps} cells of {candidate.kind} x place are filled"
             attrs["missing_axis"] = candidate.kind
             attrs["missing_cells"] = [[int(cell % steps), int(cell // steps)] for cell in empty[:MOST_MISSING]]
             if candidate.values is not None:
-                attrs["missing_values"] = [np.asarray(candidate.values)[cell % steps].item() for cell in empty[:MOST_MISSING]]
+                attrs["missing_values"] = [_plain(candidate.values[cell % steps]) for cell in empty[:MOST_MISSING]]
             return attrs, {candidate.kind: candidate.labels} if candidate.kind in ("repetition", "diffusion") else {}
     usual = int(np.bincount(counts).argmax())
     attrs["odd_places"] = [[int(each), int(counts[each])] for each in np.flatnonzero(counts != usual)[:MOST_MISSING]]
     return attrs, {}
+
+
+def _plain(value: np.generic) -> object:
+    """The value as JSON has it: None for a number that is none."""
+    plain: object = np.asarray(value).item()
+    return None if isinstance(plain, float) and not np.isfinite(plain) else plain
 
 
 def _by_instance_number(records: Records, place: np.ndarray, counts: np.ndarray) -> list[Candidate]:
@@ -240,6 +248,6 @@ def _by_instance_number(records: Records, place: np.ndarray, counts: np.ndarray)
     number = (instance - instance.min()).astype(np.int64)
     found = []
     for step, rest in ((number // len(counts), number % len(counts)), (number % counts.max(), number // counts.max())):
-        if is_function_of(place, np.unique(rest, return_inverse=True)[1].reshape(-1)):
+        if step.max() <= 2 * counts.max() and is_function_of(place, np.unique(rest, return_inverse=True)[1].reshape(-1)):
             found.append(Candidate("repetition", step, np.arange(int(step.max()) + 1), {"source": "InstanceNumber"}))
     return found

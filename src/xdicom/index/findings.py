@@ -54,7 +54,7 @@ def _missing_cells(grid: FrameGrid) -> list[str]:
         return []
     z = grid.origins @ grid.plane.normal
     steps = (
-        [f"{value:.6g}" if isinstance(value, float) else str(value) for value in values]
+        [f"{value:.6g}" if isinstance(value, float) else str(value or "none") for value in values]
         if isinstance(values, list)
         else [str(cell[0]) for cell in cells]
     )

@@ -14,6 +14,8 @@ SAME_PLACE_SHARE = 1e-3
 """Or nearer than this share of the median gap."""
 SAME_ORIGIN_MM = 0.1
 """Origins of one place may differ by this within the plane [mm]."""
+SAME_DIRECTION = 2e-3
+"""Direction cosines of one stack differ by no more than this."""
 REGULAR_SHARE = 0.01
 """Gaps of a regular stack differ from their median by no more than this share."""
 NEARLY_REGULAR_SHARE = 0.02
@@ -43,7 +45,7 @@ class Stack:
 
 
 def stack_planes(positions: np.ndarray, orientations: np.ndarray, spacings: np.ndarray) -> Stack | None:
-    """Places of planes of one orientation, or None where any of them has no position, orientation or spacing.
+    """Places of planes of one orientation, or None where orientations differ or a plane has no position, orientation or spacing.
 
     Parameters
     ----------
@@ -54,7 +56,9 @@ def stack_planes(positions: np.ndarray, orientations: np.ndarray, spacings: np.n
     spacings
         Pixel Spacing of each [mm]; shape `(planes, 2)`.
     """
-    if np.isnan(positions).any() or np.isnan(orientations).any() or np.isnan(spacings).any() or not len(positions):
+    if not (np.isfinite(positions).all() and np.isfinite(orientations).all() and np.isfinite(spacings).all() and len(positions)):
+        return None
+    if (np.abs(orientations - orientations[0]) > SAME_DIRECTION).any() or np.ptp(spacings, axis=0).max() > SAME_ORIGIN_MM:
         return None
     cosines = orientations[0]
     normal = slice_normals(orientations[:1])[0]

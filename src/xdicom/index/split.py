@@ -20,6 +20,8 @@ PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 """SOP class of parametric maps (PS3.3 A.75)."""
 ORIENTATION_TOLERANCE = 1e-3
 """Largest difference of direction cosines within a stack: jitter of real scanners is below 1e-7, real turns are above 0.1."""
+MOST_GROUPS = 64
+"""Orientations or pixel spacings that a series has at most: frames of more, as of a probe held by hand, stay together without a place."""
 _UNITS = ("rescale_type", "units")
 SPACING_TOLERANCE_MM = 1e-4
 """Largest difference of pixel spacings within a stack [mm], and relative to the spacing itself."""
@@ -65,11 +67,14 @@ def _split_by(records: Records, key: Key) -> list[Records]:
 def cluster(values: np.ndarray, tolerance: np.ndarray | float) -> np.ndarray:
     """Number of the group of each row: a row joins the first group whose first row is within `tolerance` in every value.
 
-    Rows of NaN form a group of their own. Shapes `(rows, values)` and `(rows,)`.
+    Rows of NaN form a group of their own. Of more than `MOST_GROUPS` groups none is told apart: all rows are one. Shapes
+    `(rows, values)` and `(rows,)`.
     """
     labels = np.full(len(values), -1, np.int64)
     number = 0
     while (labels < 0).any():
+        if number == MOST_GROUPS:
+            return np.zeros(len(values), np.int64)
         first = values[np.argmax(labels < 0)]
         if np.isnan(first).any():
             near = np.isnan(values).any(axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xdicom.index.records import Records
-from xdicom.index.spacing import SAME_ORIGIN_MM, cluster_positions
+from xdicom.index.spacing import SAME_DIRECTION, SAME_ORIGIN_MM, cluster_positions
 from xdicom.model.plane import slice_normals, unit
 
 MOST_STATIONS = 32
@@ -26,7 +26,7 @@ def station_labels(records: Records) -> np.ndarray:
         return labels
     labels[is_placed] = 1
     normal = slice_normals(orientation[is_placed][:1])[0]
-    if np.isnan(normal).any():
+    if np.isnan(normal).any() or (np.abs(orientation[is_placed] - orientation[is_placed][0]) > SAME_DIRECTION).any():
         return labels
     place, count = cluster_positions(position[is_placed] @ normal)
     if count == len(place):

@@ -56,11 +56,11 @@ def header_attributes(grid: FrameGrid) -> dict[str, object]:
             attrs[name] = value
     for name in _NUMBERS:
         value = _constant(grid, name)
-        if isinstance(value, tuple) and value:
+        if isinstance(value, tuple) and value and np.isfinite(value[0]):
             attrs[name] = _plain(value[0])
     for name in _LISTS:
         value = _constant(grid, name)
-        if isinstance(value, tuple) and value:
+        if isinstance(value, tuple) and value and np.isfinite(value).all():
             attrs[name] = [_plain(number) for number in value]
     for name in _MULTIPLE_TEXTS:
         value = _constant(grid, name)
@@ -281,7 +281,7 @@ def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:
         attrs["pet_units"] = units
     for name in _PERSON_ON_PET:
         value = _constant(grid, name)
-        if isinstance(value, tuple) and value:
+        if isinstance(value, tuple) and value and np.isfinite(value[0]):
             attrs[name] = float(value[0])
     sex = _constant(grid, "patient_sex")
     if isinstance(sex, str) and sex:

@@ -49,7 +49,9 @@ def header_coordinates(grid: FrameGrid) -> dict[str, Coordinate]:
     is_missing = missing if missing.any() else None
     found: dict[str, Coordinate] = {}
     for label in LABELS:
-        if label.name == "referenced_segment_number" and "segment" in dims:
+        if (label.name == "referenced_segment_number" and "segment" in dims) or (
+            label.name == "image_orientation_patient" and grid.plane is not None
+        ):
             continue
         column = grid.column(label.column)
         if column is None or label.name in dims or (column.is_constant and label.name != "z"):

@@ -104,7 +104,7 @@ def orientation_of(array: xr.DataArray) -> str:
         If the array has no geometry.
     """
     cosines = array.attrs.get("image_orientation_patient")
-    if cosines is None:
+    if cosines is None or len(cosines) != 6:
         raise InconsistentSeriesError("the array has no orientation in the patient")
     row_direction, column_direction = np.array(cosines[:3], float), np.array(cosines[3:6], float)
     normal = np.cross(row_direction, column_direction)

@@ -27,6 +27,9 @@ PADDINGS = ("", "float_", "double_float_")
 
 LABELS: tuple[Label, ...] = (
     Label("image_position_patient", "image_position_patient", "mm", ("_x", "_y", "_z")),
+    Label(
+        "image_orientation_patient", "image_orientation_patient", "", ("_row_x", "_row_y", "_row_z", "_column_x", "_column_y", "_column_z")
+    ),
     Label("image_position_volume", "image_position_volume", "mm", ("_x", "_y", "_z")),
     Label("instance_number", "instance_number"),
     Label("sop_instance_uid", "sop_instance_uid"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from xdicom.headers.dictionary import TAGS
@@ -45,7 +46,7 @@ def _numbers(item: dict[int, RawValue], *keywords: str) -> list[float | None]:
     for keyword in keywords:
         value = item.get(TAGS[keyword])
         numbers = value.numbers() if value is not None else ()
-        found.append(numbers[0] if numbers and numbers[0] == numbers[0] else None)
+        found.append(numbers[0] if numbers and math.isfinite(numbers[0]) else None)
     return found
 
 

@@ -18,7 +18,10 @@ KINDS = [
     ("i2", "int32", 1.0, -1024.0),
     ("u2", "int32", 1.0, -1024.0),
     ("i2", "float32", 0.37, -12.5),
-    ("i4", "float32", 11.66, 3.3),
+    ("i2", "float64", 11.66, 3.3),
+    ("u1", "uint8", 1.0, 0.0),
+    ("i2", "int32", 1.0, 8_388_607.0),
+    ("i2", "int32", 1.0, 20_000_001.0),
     (">i2", "int16", 1.0, 0.0),
 ]
 
@@ -36,7 +39,7 @@ def without_loop(values: np.ndarray, *parameters: object, rendering: Rendering) 
         return render(values, *parameters, rendering=rendering)
 
 
-WINDOWS = [(40.0, 400.0, "LINEAR"), (-600.0, 1500.0, "LINEAR_EXACT"), (40.0, 1.0, "LINEAR")]
+WINDOWS = [(40.0, 400.0, "LINEAR"), (40.5, 333.3, "LINEAR"), (-600.0, 1500.0, "LINEAR_EXACT"), (40.0, 1.0, "LINEAR")]
 
 
 @pytest.mark.usefixtures("loop")
@@ -46,7 +49,8 @@ WINDOWS = [(40.0, 400.0, "LINEAR"), (-600.0, 1500.0, "LINEAR_EXACT"), (40.0, 1.0
 def test_every_16_bit_value_lands_on_the_same_level(
     dtype: str, modality: str, slope: float, intercept: float, center: float, width: float, function: str, is_inverted: bool
 ) -> None:
-    rendering = Rendering(modality, "float32", function, Output(is_inverted=is_inverted))
+    arithmetic = "float64" if modality == "float64" or center % 1 else "float32"
+    rendering = Rendering(modality, arithmetic, function, Output(is_inverted=is_inverted))
     values = VALUES.astype(dtype) if dtype != "u2" else VALUES.view("u2")
     values = values[:, ::3] if modality == "float32" else values
 
@@ -71,7 +75,7 @@ def test_parameters_may_vary_along_any_axis(shape: tuple[int, ...]) -> None:
 
 
 def test_the_loop_means_the_same_before_it_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(display, "window_loop", lambda _: compiled.write_levels)
+    monkeypatch.setattr(display, "window_loop", lambda _, arithmetic: compiled.loop_in(arithmetic.type))
     values = VALUES.reshape(-1)[::15]
 
     for dtype, modality, slope, intercept in KINDS[:3]:
@@ -103,5 +107,5 @@ def test_any_numbers_give_equal_bits(center: float, width: float, slope: float, 
 def test_few_pixels_are_shown_without_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "_seen", 0)
 
-    assert compiled.window_loop(1000) is None
+    assert compiled.window_loop(1000, np.dtype("f4")) is None
     assert compiled._seen == 1000

@@ -15,62 +15,64 @@ import numpy as np
 ENOUGH = 2**30
 """Pixels that a process has to window before a loop is compiled, which takes it about as long as these take without."""
 
-_single, _whole = np.float32, np.int64
 _seen = 0
 
 
-def window_loop(count: int) -> Callable[..., None] | None:
-    """The compiled `write_levels`, for `count` pixels more; None without numba, and where a process has few pixels yet."""
+def window_loop(count: int, arithmetic: np.dtype[np.generic]) -> Callable[..., None] | None:
+    """The compiled loop of that precision, for `count` pixels more; None without numba, and while a process has seen few pixels."""
     global _seen  # noqa: PLW0603 - it decides how fast a result is, never what it is
     _seen += count
-    return _compiled() if _seen >= ENOUGH else None
+    return _compiled(arithmetic) if _seen >= ENOUGH else None
 
 
 @cache
-def _compiled() -> Callable[..., None] | None:
+def _compiled(arithmetic: np.dtype[np.generic]) -> Callable[..., None] | None:
     try:
         import numba  # noqa: PLC0415 - an optional library, in the one file that is its home
     except ImportError:
         return None
+    loop = loop_in(arithmetic.type)
     try:
-        compiled: Callable[..., None] = numba.njit(nogil=True, cache=True)(write_levels)
+        compiled: Callable[..., None] = numba.njit(nogil=True, cache=True)(loop)
     except RuntimeError:  # there is no folder that numba may keep its work in
-        compiled = numba.njit(nogil=True)(write_levels)
+        compiled = numba.njit(nogil=True)(loop)
     return compiled
 
 
-def write_levels(
-    values: np.ndarray,
-    out: np.ndarray,
-    offset: int,
-    slope: Any,
-    intercept: Any,
-    edge: Any,
-    scale: Any,
-    span: Any,
-    shift: Any,
-    lowest: Any,
-    highest: Any,
-) -> None:
-    """Levels of integers into `out`.
+def loop_in(number: type[np.generic]) -> Callable[..., None]:
+    """The loop, with `number` (float32 or float64) for its arithmetic."""
 
-    Parameters
-    ----------
-    values, out
-        Integers of up to 32 bits, and uint8; one dimension.
-    offset
-        What is added to whole modality values, 0 for others; int64.
-    slope, intercept
-        What other modality values are made by, 1 and 0 for whole ones; these and all further numbers float32.
-    edge, scale, span, shift
-        The level is `(modality value - edge) * scale / span + shift`.
-    lowest, highest
-        Ends of the levels, the upper one with its half.
-    """
-    for i in range(values.size):
-        level = _single(_whole(values[i]) + offset) * slope + intercept
-        level -= edge
-        level *= scale
-        level /= span
-        level += shift
-        out[i] = np.uint8(min(max(level, lowest), highest))
+    def write_levels(
+        values: np.ndarray,
+        out: np.ndarray,
+        slope: Any,
+        intercept: Any,
+        edge: Any,
+        scale: Any,
+        span: Any,
+        shift: Any,
+        lowest: Any,
+        highest: Any,
+    ) -> None:
+        """Levels of integers into `out`.
+
+        Parameters
+        ----------
+        values, out
+            Integers of up to 16 bits, and uint8; one dimension.
+        slope, intercept
+            What modality values are made by; these and all further ones are of type `number`.
+        edge, scale, span, shift
+            The level is `(modality value - edge) * scale / span + shift`.
+        lowest, highest
+            Ends of the levels, the upper one with its half.
+        """
+        for i in range(values.size):
+            level = number(values[i]) * slope + intercept
+            level -= edge
+            level *= scale
+            level /= span
+            level += shift
+            out[i] = np.uint8(min(max(level, lowest), highest))
+
+    return write_levels

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from xdicom.transforms.compiled import window_loop
-from xdicom.transforms.lookup import LookupTable, native
+from xdicom.transforms.lookup import LookupTable, is_small_integer, native
 from xdicom.transforms.modality import in_type, rescale_into
 from xdicom.transforms.palette import Palette, apply_supplemental
 from xdicom.transforms.pieces import Scratch, part, pieces
@@ -21,6 +21,9 @@ Parameter = np.ndarray | float
 
 FEW = 4096
 """So few pixels are not worth the call of a loop of their own."""
+
+WHOLE = 2**23
+"""Single precision adds whole numbers of 16 bits and such below this exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,28 +118,36 @@ def render(
 
 
 def has_loop(rendering: Rendering, values: np.ndarray) -> bool:
-    """Whether a compiled loop renders `values`: integers through a window to uint8, in single precision, and many in this process."""
+    """Whether a compiled loop renders `values`: integers of at most 16 bits through a window to uint8, and many in this process.
+
+    Modality values have to be whole, or of the precision that the window is applied in.
+    """
     is_window = rendering.function != SIGMOID and rendering.voi_table is None and rendering.modality_table is None
     is_plain = rendering.output.dtype == "uint8" and rendering.output.presentation is None
-    is_integer = values.dtype.kind in "iu" and values.dtype.itemsize <= 4
-    return is_window and is_plain and is_integer and rendering.arithmetic == "float32" and window_loop(values.size) is not None
+    modality, arithmetic = np.dtype(rendering.modality_dtype), np.dtype(rendering.arithmetic)
+    is_exact = modality == arithmetic or (modality.kind in "iu" and modality.itemsize <= 4 and modality != np.uint32)
+    if not (is_window and is_plain and is_exact and is_small_integer(values.dtype)):
+        return False
+    return window_loop(values.size, arithmetic) is not None
 
 
 def _write_by_loop(out: np.ndarray, values: np.ndarray, kernel: WindowKernel, slopes: np.ndarray, intercepts: np.ndarray) -> bool:
     """Render `values` into `out`, one compiled loop for all pixels that share parameters; whether that was done."""
+    is_whole = slopes.dtype.kind in "iu"
     numbers = (slopes, intercepts, kernel.edge, kernel.span)
     varied = [values.ndim - number.ndim + axis for number in numbers for axis, n in enumerate(number.shape) if n > 1]
     inner = max(varied, default=-1) + 1
-    if math.prod(values.shape[inner:]) < FEW or (loop := window_loop(0)) is None:
+    if is_whole and np.abs(intercepts.astype(np.int64)).max(initial=0) >= WHOLE:
         return False
-    single, (low, high), is_whole = np.float32, kernel.output, slopes.dtype.kind in "iu"
-    ends = single(min(low, high)), single(max(low, high) + 0.5)
-    spread = tuple(np.broadcast_to(number, (*values.shape[:inner], *(1,) * (values.ndim - inner))) for number in numbers)
+    if math.prod(values.shape[inner:]) < FEW or (loop := window_loop(0, kernel.arithmetic)) is None:
+        return False
+    number, (low, high) = kernel.arithmetic.type, kernel.output
+    ends = number(min(low, high)), number(max(low, high) + 0.5)
+    spread = tuple(np.broadcast_to(each, (*values.shape[:inner], *(1,) * (values.ndim - inner))) for each in numbers)
     for place in np.ndindex(values.shape[:inner]):
-        slope, intercept, edge, span = (number[place].reshape(-1)[0] for number in spread)
+        slope, intercept, edge, span = (each[place].reshape(-1)[0] for each in spread)
         pixels = np.ascontiguousarray(values[place], native(values.dtype)).reshape(-1)
-        made = (int(intercept), single(1), single(0)) if is_whole else (0, slope, intercept)
-        loop(pixels, out[place].reshape(-1), *made, edge, single(high - low), span, single(low + 0.5), *ends)
+        loop(pixels, out[place].reshape(-1), number(slope), number(intercept), edge, number(high - low), span, number(low + 0.5), *ends)
     return True
 
 

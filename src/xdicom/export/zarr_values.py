@@ -21,6 +21,7 @@ from xdicom.export.fingerprint import fingerprint_of
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
 from xdicom.index.progress import progress_bar
 from xdicom.lazy.blocks import Place, Report, over_blocks, places_of, zeros_in_blocks
+from xdicom.lazy.frames import recut_frames
 
 MARK = "xdicom_export"
 """Attribute of a group: of what each of its arrays is a copy, and how far it is written."""
@@ -163,7 +164,9 @@ def write_values(
 
 def in_blocks(target: zarr.Array[Any], array: xr.DataArray, offset: tuple[int, ...] | None = None) -> Any:
     """Values of `array` as a dask array whose blocks are the shards of `target`, where it begins at `offset` in it."""
-    return array.variable.chunk(dict(zip(array.dims, cuts_of(target, array, offset), strict=True)), name=uuid4().hex).data
+    cuts = cuts_of(target, array, offset)
+    frames = None if isinstance(array.data, np.ndarray) else recut_frames(array.data, cuts)
+    return array.variable.chunk(dict(zip(array.dims, cuts, strict=True)), name=uuid4().hex).data if frames is None else frames
 
 
 def cuts_of(target: zarr.Array[Any], array: xr.DataArray, offset: tuple[int, ...] | None = None) -> tuple[tuple[int, ...], ...]:

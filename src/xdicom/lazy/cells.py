@@ -92,6 +92,32 @@ def from_cells(
     return array
 
 
+def recut(array: da.Array, chunks: Chunks, kind: type[Cells], is_wanted: Callable[[Any], bool]) -> da.Array | None:
+    """The array of `from_cells` with other blocks, each made at once; None where `array` is more than that, or not wanted.
+
+    Parameters
+    ----------
+    array
+        Any dask array.
+    chunks
+        Lengths of the new blocks along all dimensions; the inner ones are not divided.
+    kind
+        Class of the cells.
+    is_wanted
+        Whether cells are to be made in other blocks.
+    """
+    layer = array.dask.layers.get(array.name)
+    deps, function = list(getattr(layer, "io_deps", {}).values()), getattr(getattr(layer, "task", None), "func", None)
+    if len(array.dask.layers) != 1 or len(deps) != 1 or not isinstance(deps[0], _BlockDep) or function is None:
+        return None
+    cells, outer = deps[0].cells, len(deps[0].starts)
+    if not isinstance(cells, kind) or not is_wanted(cells) or any(len(sizes) > 1 for sizes in chunks[outer:]):
+        return None
+    return from_cells(
+        function, cells, chunks[:outer], array.shape[outer:], array.dtype, name=array.name.rpartition("-")[0], token=(array.name, "recut")
+    )
+
+
 class _Values:
     """An array as cells."""
 

@@ -13,7 +13,7 @@ from dask.array.core import normalize_chunks
 from dask.utils import parse_bytes
 
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
-from xdicom.lazy.cells import Array, from_cells
+from xdicom.lazy.cells import Array, Chunks, from_cells, recut
 from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import FrameGrid
@@ -92,6 +92,14 @@ def frames_to_dask(grid: FrameGrid, chunks: ChunkSpec = None) -> Array:
         name="stored_values",
         token=_fingerprint(grid),
     )
+
+
+def recut_frames(array: Array, chunks: Chunks) -> Array | None:
+    """An array of uncompressed frames with other chunks, each of them read at once into its place; None where it is more than that.
+
+    Compressed frames stay tasks of their own, so that all cores decode.
+    """
+    return recut(array, chunks, GridCells, lambda cells: not any(encoding.is_encapsulated for encoding in cells.refs.encodings))
 
 
 _ONE_CELL = np.zeros(1, np.int32)

@@ -23,7 +23,7 @@ from pydicom import dcmread
 from pydicom.encaps import generate_frames
 
 import xdicom
-from builders import make_cine, make_ct, make_enhanced_mr, make_palette, make_sr, uid
+from builders import make_cine, make_ct, make_enhanced_mr, make_file, make_palette, make_sr, phantoms, uid
 from servers import ORTHANC_PLUGINS, QuietServer, require
 from xdicom.errors import SourceError
 from xdicom.sources import counters, faults, options, remote, reset_statistics, statistics
@@ -35,8 +35,12 @@ class FakeServer:
     names_syntax = True
     """Whether metadata name the transfer syntax (0008,3002)."""
 
+    gives_frames = True
+    """Whether frames may be had by number."""
+
     def __init__(self) -> None:
         self.instances: dict[str, Any] = {}
+        self.files: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.trouble: Callable[[int], int | None] = lambda number: None
@@ -47,6 +51,7 @@ class FakeServer:
     def store(self, path: Path) -> None:
         dataset = dcmread(path)
         self.instances[dataset.SOPInstanceUID] = dataset
+        self.files[dataset.SOPInstanceUID] = path.read_bytes()
 
     def stop(self) -> None:
         self._http.shutdown()
@@ -92,7 +97,10 @@ class FakeServer:
                 found = re.fullmatch(
                     r"/rs/studies/([\d.]+)(?:/series/([\d.]+))?(?:/instances/([\d.]+))?/(metadata|frames|bulk)(?:/([\w,]+))?", self.path
                 )
-                if status or not found:
+                whole = re.fullmatch(r"/rs/studies/[\d.]+/series/[\d.]+/instances/([\d.]+)", self.path)
+                if whole and not status:
+                    self.parts([server.files[whole[1]]], "", "application/dicom")
+                elif status or not found or (found[4] == "frames" and not server.gives_frames):
                     self.answer(status or 404, b"", "text/plain")
                 elif found[4] == "metadata":
                     listed = server._metadata(found[1], found[2], found[3])
@@ -104,11 +112,9 @@ class FakeServer:
                     frames = server._frames(dataset, [int(number) for number in found[5].split(",")])
                     self.parts(frames, f"; transfer-syntax={dataset.file_meta.TransferSyntaxUID}")
 
-            def parts(self, parts: list[bytes], syntax: str) -> None:
-                body = b"".join(
-                    b"--a-b\r\nContent-Type: application/octet-stream" + syntax.encode() + b"\r\n\r\n" + part + b"\r\n" for part in parts
-                )
-                self.answer(200, body + b"--a-b--", 'multipart/related; type="application/octet-stream"; boundary="a-b"')
+            def parts(self, parts: list[bytes], syntax: str, kind: str = "application/octet-stream") -> None:
+                body = b"".join(f"--a-b\r\nContent-Type: {kind}{syntax}\r\n\r\n".encode() + part + b"\r\n" for part in parts)
+                self.answer(200, body + b"--a-b--", f'multipart/related; type="{kind}"; boundary="a-b"')
 
             def answer(self, status: int, body: bytes, kind: str) -> None:
                 self.send_response(status)
@@ -245,6 +251,95 @@ def test_a_palette_is_fetched_where_it_is_left_out_of_the_metadata(server: Any, 
     there = xdicom.open_series(series_at(server, [path]))
 
     assert (there.dicom.to_rgb().values == here.dicom.to_rgb().values).all()
+
+
+@pytest.mark.parametrize("syntax", ["big_endian", "deflated", "htj2k", "jpeg_lossless"])
+def test_what_a_server_gives_no_frames_of_is_fetched_as_files(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: str
+) -> None:
+    monkeypatch.setattr(FakeServer, "gives_frames", syntax in ("big_endian", "deflated"))
+    monkeypatch.setattr(FakeServer, "names_syntax", syntax in ("big_endian", "deflated"))
+    paths = make_ct(tmp_path, transfer_syntax=syntax, series_uid=uid(f"whole {syntax}"), StudyInstanceUID=uid("web whole"))
+    here = xdicom.open_series(paths)
+
+    there = xdicom.open_series(series_at(server, paths))
+
+    assert there.compute().identical(here.compute())
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float32"])
+def test_bits_and_floats_are_fetched_as_files(server: Any, tmp_path: Path, dtype: str) -> None:
+    pixels = np.arange(3 * 7 * 5).reshape(3, 7, 5) % 3 == 0 if dtype == "bool" else phantoms(3, 7, 5).astype(np.float32) / 3
+    elements = {"Modality": "OT", "SeriesInstanceUID": uid("web", dtype), "SOPInstanceUID": uid("web one", dtype)}
+    path = make_file(tmp_path / "a.dcm", elements, pixels)
+    location = series_at(server, [path])
+    expected = xdicom.open_frames(path).compute()
+    reset_statistics()
+
+    values = xdicom.open_frames(location).compute()
+
+    assert (values == expected).all()
+    assert statistics().by_scheme[f"dicomweb+{server.url.partition(':')[0]}"].requests <= 3
+
+
+def test_a_header_is_that_of_the_file(server: Any, tmp_path: Path) -> None:
+    paths = make_ct(tmp_path / "ct", transfer_syntax="jpegls", series_uid=uid("web header"), ConvolutionKernel="B30")
+    opened = xdicom.open_series(series_at(server, paths))
+
+    header = opened.dicom.header(1)
+    opened.dicom.to_dicom(tmp_path / "again", progress=False)
+
+    assert header == dcmread(paths[1], stop_before_pixels=True)
+    assert xdicom.open_series(tmp_path / "again").dicom.header().ConvolutionKernel == "B30"
+
+
+def test_frames_of_a_server_are_nothing_to_refer_to(fake: FakeServer, tmp_path: Path) -> None:
+    opened = xdicom.open_series(series_at(fake, make_ct(tmp_path)))
+
+    with pytest.raises(xdicom.UnsupportedEncodingError, match=r"no byte ranges to refer to: copy the frames with \.dicom\.to_zarr"):
+        opened.dicom.to_kerchunk()
+
+
+def test_values_that_a_server_could_not_say_are_read_from_the_file(
+    fake: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = make_ct(tmp_path)
+    plain = FakeServer._metadata
+
+    def without(server: FakeServer, *place: Any) -> list[dict[str, Any]]:
+        return [{**content, "00280030": {"vr": "DS", "Value": []}} for content in plain(server, *place)]
+
+    monkeypatch.setattr(FakeServer, "_metadata", without)
+
+    there = xdicom.open_series(series_at(fake, paths))
+
+    assert there.compute().identical(xdicom.open_series(paths).compute())
+
+
+def test_values_of_vendors_are_fetched_where_they_are_kept_apart(fake: FakeServer, tmp_path: Path) -> None:
+    image_type = ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
+    private = {0x00290010: ("LO", "SIEMENS CSA HEADER"), 0x00291010: ("OB", b"SV10" + bytes(600)), 0x00291020: ("OB", bytes(600))}
+    paths = make_ct(tmp_path, [0.0], ImageType=image_type)
+    dataset = dcmread(paths[0])
+    for tag, (vr, value) in private.items():
+        dataset.add_new(tag, vr, value)
+    dataset.save_as(paths[0])
+
+    xdicom.scan(series_at(fake, paths))
+
+    assert [path.rpartition("/")[2] for path in fake.requests if "/bulk/" in path] == ["00291010"]
+
+
+def test_any_frames_of_an_instance_are_one_request(server: Any, tmp_path: Path) -> None:
+    path = make_file(tmp_path / "a.dcm", {"Modality": "OT", "SeriesInstanceUID": uid("web any")}, phantoms(12, 8, 6))
+    opened = xdicom.open_frames(series_at(server, [path]), chunks=12)
+    expected = xdicom.open_frames(path).compute()
+    reset_statistics()
+
+    chosen = opened[np.array([9, 0, 1, 2, 5, 6])].compute()
+
+    assert (chosen == expected[[9, 0, 1, 2, 5, 6]]).all()
+    assert statistics().requests == 1
 
 
 def test_a_study_has_all_its_series_and_says_what_has_no_pixels(server: Any, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ WANTED = frozenset(PUBLIC) - _LAZY | frozenset(tag for tag in OVERLAYS if tag & 
 _SHARED, _PER_FRAME = TAGS["SharedFunctionalGroupsSequence"], TAGS["PerFrameFunctionalGroupsSequence"]
 _SHORTEST_ELEMENT = 8
 _IMAGE_TYPE, _TRANSFER_SYNTAX = TAGS["ImageType"], TAGS["TransferSyntaxUID"]
-_CSA_HEADERS = frozenset(0x00290010 | block << 8 for block in range(0x10, 0x100))
+CSA_HEADERS = frozenset(0x00290010 | block << 8 for block in range(0x10, 0x100))
 """Siemens' CSA image header, (0029,xx10), in any block."""
 _VENDORS = {"SIEMENS": "siemens", "GEMS": "ge", "Philips": "philips", "Image": "uih"}
 PRIVATE_NAMES = {key: f"{_VENDORS[key[1].split('_')[0].split()[0]]}_{to_snake_case(name)}" for key, (_, name) in PRIVATE.items()}
@@ -141,7 +141,7 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
     try:
         walked = walk(window, start, syntax, WANTED, _END_OF_LONG)
         if b"MOSAIC" in walked.values.get(_IMAGE_TYPE, ("", b""))[1]:
-            csa = walk(Window(head, fetch, size), start, syntax, _CSA_HEADERS).values
+            csa = walk(Window(head, fetch, size), start, syntax, CSA_HEADERS).values
     except UncertainHeaderError as doubt:
         notes.append(f"read by pydicom: {doubt}")
         parser = "pydicom"

@@ -7,12 +7,14 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from xdicom.headers.dictionary import PRIVATE_PLACES
 from xdicom.headers.elements import LONG_VRS, PIXEL_TAGS
-from xdicom.headers.records import WANTED
+from xdicom.headers.records import CSA_HEADERS, WANTED
 
 _NUMBERS = {"FL": "f", "FD": "d", "SL": "i", "SS": "h", "UL": "I", "US": "H", "SV": "q", "UV": "Q"}
 _TEXT_PADDING = {"UI": b"\0"}
 _CHARACTER_SET = 0x00080005
+_IMAGE_TYPE = "00080008"
 _PIXEL_DATA = 0x7FE00010
 _PREAMBLE = b"\0" * 128 + b"DICM"
 
@@ -45,6 +47,20 @@ def encode_header(metadata: Mapping[str, Mapping[str, Any]], transfer_syntax_uid
     return _PREAMBLE + syntax + body + pixels
 
 
+def lacks_values(metadata: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether an element that is read stands there with an empty list of values: a server could not say what it is.
+
+    Elements that are empty themselves have no list at all (PS3.18 F.2.2).
+    """
+    return any(content.get("Value") == [] and content.get("vr") != "SQ" and int(tag, 16) in WANTED for tag, content in metadata.items())
+
+
+def _is_read(tag: int, elements: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether anything is made of an element, so that it is fetched where it is kept apart."""
+    is_mosaic = "MOSAIC" in (elements.get(_IMAGE_TYPE, {}).get("Value") or ())
+    return tag in WANTED or tag & 0xFFFF00FF in PRIVATE_PLACES or (is_mosaic and tag in CSA_HEADERS)
+
+
 def _encode(elements: Mapping[str, Mapping[str, Any]], fetch_bulk: FetchBulk) -> bytes:
     parts: list[bytes] = []
     for name in sorted(elements, key=lambda name: int(name, 16)):
@@ -53,7 +69,7 @@ def _encode(elements: Mapping[str, Mapping[str, Any]], fetch_bulk: FetchBulk) ->
             continue
         vr = str(content.get("vr", "UN"))
         if "BulkDataURI" in content:
-            if tag not in WANTED:
+            if not _is_read(tag, elements):
                 continue
             value = fetch_bulk(str(content["BulkDataURI"]))
         elif "InlineBinary" in content:

@@ -12,7 +12,7 @@ import numpy as np
 from xdicom.errors import NotDicomError, SourceError, XDicomError
 from xdicom.headers.records import HEAD_LENGTH, parse_header, pixel_encoding
 from xdicom.headers.spans import Spans, native_spans
-from xdicom.headers.web_metadata import encode_header
+from xdicom.headers.web_metadata import encode_header, lacks_values
 from xdicom.index.catalog import Catalog, Problem
 from xdicom.index.scan import Instance, catalog_of, read_instance
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
@@ -25,6 +25,7 @@ from xdicom.sources.remote import Client
 from xdicom.sources.source import Source
 
 _AVAILABLE_TRANSFER_SYNTAX = "00083002"
+_ROWS = "00280010"
 _FLOATS = ("7FE00008", "7FE00009")
 """Float and Double Float Pixel Data."""
 
@@ -39,7 +40,7 @@ def scan_dicomweb(location: str, storage_options: Mapping[str, object] | None = 
 
     One request brings the metadata of all instances. Where they do not name the transfer syntax, the first frame of each
     series is asked for, which does. Instances whose frames can't be had by number (big endian, deflated, floating point,
-    bits that begin within bytes, or a server that refuses) are fetched as files.
+    bits that begin within bytes, or a server that refuses), or whose metadata lack values, are fetched as files.
 
     Raises
     ------
@@ -61,7 +62,9 @@ def scan_dicomweb(location: str, storage_options: Mapping[str, object] | None = 
     server = _Server(client, service, plain, url.partition("/studies/")[0])
     listed = remote.ask(client, url, lambda: service.metadata(url)) or []
     sources = [Source(server.place_of(metadata), -1, "") for metadata in listed]
-    found = [_attempt(server.read_metadata, metadata, source.url) for metadata, source in zip(listed, sources, strict=True)]
+    for metadata in listed:
+        server.syntax_of(metadata)
+    found = list(at_once(lambda i: _attempt(server.read_metadata, listed[i], sources[i].url), range(len(listed))))
     left = [number for number, outcome in enumerate(found) if outcome is None]
     for number, outcome in zip(left, at_once(lambda i: _attempt(_read_whole, sources[i].url, sources[i].url), left), strict=True):
         found[number] = outcome
@@ -100,22 +103,22 @@ class _Server:
     def read_metadata(self, metadata: Mapping[str, Any]) -> Instance | None:
         """What `metadata` say, with frames at addresses of their own; None where its frames can't be had by number."""
         place = self.place_of(metadata)
-        if "00280010" not in metadata:
+        if _ROWS not in metadata:
             raise NotDicomError(f"no pixel data (SOP Class {_first(metadata, '00080016') or 'not stated'})")
-        if any(tag in metadata for tag in _FLOATS):
+        if any(tag in metadata for tag in _FLOATS) or lacks_values(metadata):
             return None
-        transfer_syntax_uid = self.syntax_of(metadata, place)
+        transfer_syntax_uid = self.syntax_of(metadata)
         if transfer_syntax_uid in ("", EXPLICIT_BIG_ENDIAN, DEFLATED_LITTLE_ENDIAN):
             return None
         header = encode_header(metadata, transfer_syntax_uid, lambda address: self.fetch_bulk(address, place))
         return _by_frames(place, header, transfer_syntax_uid)
 
-    def syntax_of(self, metadata: Mapping[str, Any], place: str) -> str:
-        """Transfer syntax of an instance; empty where the server gives no frame of its series by number."""
+    def syntax_of(self, metadata: Mapping[str, Any]) -> str:
+        """Transfer syntax of an instance; empty where it has no pixels, or the server gives no frame of its series by number."""
         named = _first(metadata, _AVAILABLE_TRANSFER_SYNTAX)
-        if named:
+        if named or _ROWS not in metadata:
             return named
-        series = _first(metadata, "0020000E")
+        place, series = self.place_of(metadata), _first(metadata, "0020000E")
         if series not in self.syntaxes:
             try:
                 part = remote.ask(self.client, place, lambda: self.service.first_frame(place))

@@ -183,14 +183,12 @@ def test_one_level_is_moved_to_zarr_as_it_lies(tmp_path: Path) -> None:
 
 
 def test_a_pyramid_in_icechunk_opens_as_the_slide_itself(tmp_path: Path) -> None:
-    icechunk = pytest.importorskip("icechunk")
+    icechunk = pytest.importorskip("icechunk", reason="icechunk is not installed")
     slide = make_pyramid(tmp_path / "slide")
-    config = icechunk.RepositoryConfig.default()
-    url = f"file://{tmp_path}/"
-    config.set_virtual_chunk_container(icechunk.VirtualChunkContainer(url, icechunk.local_filesystem_store(str(tmp_path))))
-    repository = icechunk.Repository.create(
-        icechunk.in_memory_storage(), config=config, authorize_virtual_chunk_access=icechunk.containers_credentials({url: None})
-    )
+    config, url = icechunk.RepositoryConfig.default(), f"file://{tmp_path}/"
+    config.set_virtual_chunk_container(icechunk.VirtualChunkContainer(url, store=icechunk.local_filesystem_store(str(tmp_path))))
+    allowed = {url: getattr(icechunk.credentials, "LocalFileSystemAccess", None)}  # older ones want None
+    repository = icechunk.Repository.create(icechunk.in_memory_storage(), config=config, authorize_virtual_chunk_access=allowed)
     session = repository.writable_session("main")
 
     count = slide.dicom.to_icechunk(session.store)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import imagecodecs
 import numpy as np
 import pytest
 import xarray as xr
@@ -533,3 +534,33 @@ def test_the_header_of_a_level_of_several_instances_is_at_hand(tmp_path: Path) -
     level = xdicom.open_slide(tmp_path)["level_0"]["stored_values"]
 
     assert level.dicom.header().TotalPixelMatrixColumns == 17
+
+
+def test_every_optical_path_has_its_own_color_profile(tmp_path: Path) -> None:
+    adobe, srgb = (imagecodecs.cms_profile(name) for name in ("adobergb", "srgb"))
+    values = phantoms(8, *TILE, np.uint8, samples=3)
+    paths = [{"OpticalPathIdentifier": "a", "ICCProfile": adobe}, {"OpticalPathIdentifier": "b", "ICCProfile": srgb}]
+    elements = {**slide_elements((8, 12), OpticalPathSequence=paths), "SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}
+    make_planes(tmp_path / "a.dcm", values, elements)
+    level = xdicom.open_slide(tmp_path)["level_0"]["stored_values"]
+
+    out = level.dicom.to_srgb()
+
+    assert out.dims == ("optical_path", "y", "x", "sample")
+    assert out["optical_path"].values.tolist() == ["a", "b"]
+    assert out.chunks is not None
+    stored = level.values.astype(int)
+    assert np.abs(out.sel(optical_path="b").values.astype(int) - stored[1]).max() <= 1
+    assert np.abs(out.sel(optical_path="a").values.astype(int) - stored[0]).max() > 1
+
+
+def test_the_color_profile_of_a_level_of_several_instances_is_found(tmp_path: Path) -> None:
+    paths = [{"OpticalPathIdentifier": "1", "ICCProfile": imagecodecs.cms_profile("srgb")}]
+    for number in (0, 1):
+        make_level(
+            tmp_path / f"{number}.dcm", (8, 12), places=[(1, 1), (5, 7)] if number else [(1, 7)], OpticalPathSequence=paths
+        )  # fmt: skip
+    level = xdicom.open_slide(tmp_path)["level_0"]["stored_values"]
+
+    assert level.attrs["tiles"] == 3
+    assert np.abs(level.dicom.to_srgb().values.astype(int) - level.values).max() <= 1

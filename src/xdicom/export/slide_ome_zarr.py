@@ -16,7 +16,7 @@ from xdicom.export.ome_metadata import VERSION, AxisScale, axis_scales, multisca
 from xdicom.export.references import References
 from xdicom.export.slide_references import tile_references
 from xdicom.export.zarr_labels import portable
-from xdicom.export.zarr_layout import MAX_SHARD_BYTES, Sizes
+from xdicom.export.zarr_layout import MAX_SHARD_BYTES, Sizes, shard_shape
 from xdicom.export.zarr_original import write_original
 from xdicom.export.zarr_places import Mode, StoreLike, open_target
 from xdicom.export.zarr_values import Form, Written, consolidate, values_of, write_array, write_labels
@@ -99,12 +99,15 @@ def write_slide_ome_zarr(
     for number, ((level, image), references) in enumerate(zip(pairs, moved, strict=True)):
         group = root.require_group(f"scale{number}")
         tile = {"y": int(level.attrs["tile_rows"]), "x": int(level.attrs["tile_columns"])}
-        wanted = _shards(image, tile) if shards == "auto" else shards
         if references is not None:
-            written += _move(group, image, references, wanted, progress)
+            written += _move(group, image, references, _shards(image, tile) if shards == "auto" else shards, progress)
         else:
-            chunks = {**tile, **({"c": -1} if SAMPLE in level.dims else {})}
-            form = Form(chunks, None if wanted is None else {**chunks, **wanted}, codecs)
+            chunks = {dim: min(length, image.sizes[dim]) for dim, length in tile.items()}
+            whole_samples = {"c": -1} if SAMPLE in level.dims else {}
+            fitted: Sizes = _shards(image, chunks) if shards == "auto" else shards
+            if isinstance(fitted, Mapping):  # of a level that is smaller than a tile
+                fitted = {dim: -1 if chunks.get(dim, 0) < tile.get(dim, 0) else length for dim, length in fitted.items()}
+            form = Form({**chunks, **whole_samples}, fitted, codecs)
             written += write_array(group, image, form, resume=False, progress=progress)
         paths.append(f"scale{number}/{image.name}")
     (entry,) = multiscales(str(levels[0].name), paths, scales, "")
@@ -132,7 +135,7 @@ def _levels_of(tree: xr.DataTree) -> list[xr.DataArray]:
     return levels
 
 
-def _shards(image: xr.DataArray, tile: Mapping[str, int]) -> dict[str, int] | None:
+def _shards(image: xr.DataArray, tile: Mapping[str, int]) -> dict[str, int]:
     """Squares of tiles, as many as a task may hold."""
     samples = image.sizes.get("c", 1) if "c" in image.dims else 1
     side = min(TILES_ALONG_SHARD, max(1, math.isqrt(MAX_SHARD_BYTES // (tile["y"] * tile["x"] * samples * image.dtype.itemsize))))
@@ -151,11 +154,10 @@ def _references(level: xr.DataArray, image: xr.DataArray) -> References:
     return tile_references(grid, [channel if dim == "c" else str(dim) for dim in image.dims], is_rgb=SAMPLE in grid.dims)
 
 
-def _move(group: zarr.Group, image: xr.DataArray, references: References, shards: Any, progress: bool | Report) -> Written:
+def _move(group: zarr.Group, image: xr.DataArray, references: References, shards: Sizes, progress: bool | Report) -> Written:
     """Write the labels of a level and move its tiles as they lie."""
-    chunk = references.chunk_shape
-    shard = chunk if shards is None else tuple(shards.get(str(dim), length) for dim, length in zip(image.dims, chunk, strict=True))
-    write_labels(group, image, references.encoding if shard == chunk else {**references.encoding, "shards": shard})
+    shard = shard_shape(tuple(map(str, image.dims)), image.shape, image.dtype, references.chunk_shape, shards)
+    write_labels(group, image, references.encoding if shard is None else {**references.encoding, "shards": shard})
     return write_original(values_of(group, str(image.name)), references, resume=False, progress=progress)
 
 

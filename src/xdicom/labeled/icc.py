@@ -20,6 +20,8 @@ from xdicom.sources.ranges import read_range
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+OPTICAL_PATH = "optical_path"
+"""Name of the dimension of optical paths, each of which may have a profile of its own."""
 SRGB = "SRGB"
 """Color Space (0028,2002) of sRGB."""
 
@@ -28,7 +30,7 @@ def to_srgb(array: xr.DataArray) -> xr.DataArray:
     """Red, green and blue of sRGB, by the ICC profile of the file.
 
     Scans leave the profile where it is: it is read from the instances' headers when this is called, one for each instance
-    of the array. The colors are transformed when they are computed.
+    of the array; each optical path of a slide has its own. The colors are transformed when they are computed.
 
     Parameters
     ----------
@@ -64,6 +66,9 @@ def to_srgb(array: xr.DataArray) -> xr.DataArray:
         raise UnsupportedEncodingError(f"an ICC profile is applied to colors of 8 or 16 bits; these have {bits or rgb.dtype}")
     if SAMPLE not in rgb.dims:
         raise ValueError(f"colors lie along the dimension {SAMPLE!r}, which this array no longer has: call to_srgb() before selecting one")
+    if array.sizes.get(OPTICAL_PATH, 1) > 1:
+        parts = [to_srgb(array.isel({OPTICAL_PATH: [number]})) for number in range(array.sizes[OPTICAL_PATH])]
+        return xr.concat(parts, dim=OPTICAL_PATH, coords="minimal", compat="override", join="override")
     profile = icc_profile(array)
     codecs_icc.check_profile(profile)
     rgb = rgb.transpose(..., SAMPLE)
@@ -94,7 +99,8 @@ def icc_profile(array: xr.DataArray) -> bytes:
     frames, rows = located
     first = np.full(len(frames.instances), np.iinfo(np.int64).max)
     np.minimum.at(first, frames.instance, frames.offset)
-    wanted = array.coords.get("optical_path_identifier", array.attrs.get("optical_path_identifier"))
+    named = array.coords.get(OPTICAL_PATH, array.coords.get("optical_path_identifier"))
+    wanted = array.attrs.get("optical_path_identifier") if named is None else named
     paths = {str(name) for name in np.atleast_1d(np.asarray(wanted))} if wanted is not None else set()
     profiles: set[bytes] = set()
     for instance in np.unique(frames.instance[rows[rows >= 0]]).tolist():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ _DECIMALS = 9
 _MAX_CELLS = 8
 _grids: OrderedDict[str, TileGrid] = OrderedDict()
 _cells: OrderedDict[str, TileCells] = OrderedDict()
+_templates: OrderedDict[tuple[str, Hashable], tuple[tuple[xr.Variable, ...], xr.DataArray]] = OrderedDict()
 
 
 def label_slide(values: Array | np.ndarray, grid: TileGrid) -> xr.DataArray:
@@ -172,8 +173,21 @@ def read_region(array: xr.DataArray, indexers: Mapping[str, slice | int], thread
     values = read_part(_cells[source], place, threads, is_rgb=is_rgb)
     values = step.chain(values) if step is not None and not is_rgb else values
     kept = tuple(0 if isinstance(indexers.get(dim), int | np.integer) else slice(None) for dim in map(str, array.dims))
-    labels = array.copy(deep=False, data=np.broadcast_to(np.zeros((), array.dtype), array.shape)).isel(indexers)
+    labels = _labels(array, source).isel(indexers)
     labels.data = values[kept]
+    labels.attrs = dict(array.attrs)
+    return labels
+
+
+def _labels(array: xr.DataArray, source: str) -> xr.DataArray:
+    """The array without values; the same one again as long as its coordinates are the same."""
+    variables = tuple(array.coords.variables.values())
+    known, labels = _templates.get((source, array.name), ((), array))
+    if len(known) != len(variables) or any(one is not other for one, other in zip(known, variables, strict=True)):
+        labels = array.copy(deep=False, data=np.broadcast_to(np.zeros((), array.dtype), array.shape))
+        _templates[source, array.name] = variables, labels
+        while len(_templates) > _MAX_CELLS:
+            _templates.popitem(last=False)
     return labels
 
 

@@ -195,8 +195,7 @@ def _read_part(block: TileBlock, out: np.ndarray, places: np.ndarray, part: np.n
         for (image, tile_row, tile_column), (_, tile) in zip(mine.tolist(), decode_frames(refs, block.decode), strict=True):
             top, left = tile_row * rows - first_row, tile_column * columns - first_column
             up, before = max(0, -top), max(0, -left)
-            target = out[image, max(top, 0) : top + rows, max(left, 0) : left + columns]
-            target[...] = tile[up : up + min(rows - up, height - top - up), before : before + min(columns - before, width - left - before)]
+            out[image, top + up : top + rows, left + before : left + columns] = tile[up : height - top, before : width - left]
 
 
 def read_part(cells: TileCells, place: tuple[slice, ...], threads: int = 1, *, is_rgb: bool = False) -> np.ndarray:

@@ -80,11 +80,18 @@ def measure(planes: np.ndarray, source: Rescale | None) -> np.ndarray:
         low, high = float(finite.min()), float(finite.max())
         is_whole = plane.dtype.kind in "iu" or bool((finite == np.rint(finite)).all())
         found[i, :4] = low, high, is_whole, finite.size < plane.size
-        if source is not None and np.isfinite(source.slope[i]) and source.slope[i] != 0:
+        if source is not None and plane.dtype.kind in "iu" and _is_shift(source.slope[i], source.intercept[i]):
+            found[i, 4:] = 0.0, low - source.intercept[i], high - source.intercept[i]
+        elif source is not None and np.isfinite(source.slope[i]) and source.slope[i] != 0:
             stored = np.rint((finite.astype(np.float64) - source.intercept[i]) / source.slope[i])
             back = stored * source.slope[i] + source.intercept[i]
             found[i, 4:] = np.abs(back - finite).max(), stored.min(), stored.max()
     return found
+
+
+def _is_shift(slope: float, intercept: float) -> bool:
+    """Whether whole numbers stay whole, with nothing to round."""
+    return bool(slope == 1) and float(intercept).is_integer() and abs(intercept) < 2**31
 
 
 def ranges_of(measured: np.ndarray) -> Ranges:
@@ -171,7 +178,9 @@ def to_stored(values: np.ndarray, form: Form, rescale: tuple[float, float] | Non
             )
         values = np.where(is_missing, 0 if rescale is None else rescale[1], values)
     error = 0.0
-    if rescale is not None:
+    if rescale is not None and values.dtype.kind in "iu" and values.dtype.itemsize <= 4 and _is_shift(*rescale):
+        values = values.astype(np.int64) - int(rescale[1])
+    elif rescale is not None:
         exact = values.astype(np.float64)
         stored = (exact - rescale[1]) / rescale[0]
         np.rint(stored, out=stored)

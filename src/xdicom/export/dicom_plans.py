@@ -148,6 +148,8 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     set_element(shared, "StudyInstanceUID", study_uid)
     set_element(shared, "SeriesInstanceUID", series_uid)
     _describe(shared, header, chosen.elements, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=keeps)
+    if TAGS["NumberOfSlices"] in header and "z" in array.dims and not is_multiframe:
+        set_element(shared, "NumberOfSlices", array.sizes["z"])
     wanted, dropped = wanted_elements(choices.attributes)
     kinds = texts_of(header, "ImageType")
     repeats = origin.repeats

@@ -176,6 +176,6 @@ def test_zarrs_reads_what_was_written(tmp_path: Path, codecs: str) -> None:
     ct.dicom.to_zarr(tmp_path / "store.zarr", codecs=codecs, shards={"z": 2}, progress=False)
     array = array_to_read(zarr.open_group(tmp_path / "store.zarr", mode="r"), "stored_values")
 
-    assert type(array._async_array.codec_pipeline).__name__ == "ZarrsCodecPipeline"
-    np.testing.assert_array_equal(array[:], ct)
+    assert type(array.array._async_array.codec_pipeline).__name__ == "ZarrsCodecPipeline"
+    np.testing.assert_array_equal(array.array[:], ct)
     assert verify_zarr(ct, tmp_path / "store.zarr", progress=False).is_equal

@@ -5,9 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import zarr
 from zarr.storage import LocalStore
 
@@ -25,11 +27,25 @@ def own_pipeline() -> Iterator[None]:
         yield
 
 
-def array_to_read(group: zarr.Group, name: str) -> zarr.Array[Any]:
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayToRead:
+    """An array of a store for the tasks of a graph, whose names dask makes of where it lies: it can't see into zarrs."""
+
+    array: zarr.Array[Any]
+    """The array."""
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        return str(self.array.store_path), repr(self.array.metadata)
+
+    def __getitem__(self, place: tuple[slice, ...]) -> np.ndarray:
+        return np.asarray(self.array[place])
+
+
+def array_to_read(group: zarr.Group, name: str) -> ArrayToRead:
     """The array `name` of a group, read by zarrs where that is installed and has its codecs."""
     is_fast = isinstance(group.store, LocalStore) and find_spec("zarrs") is not None
     with warnings.catch_warnings(), zarr.config.set({"codec_pipeline.path": ZARRS if is_fast else OWN}):
         warnings.filterwarnings("ignore", "Array is unsupported by ZarrsCodecPipeline")  # which then reads by Zarr's own
         found = group[name]
     assert isinstance(found, zarr.Array)
-    return found
+    return ArrayToRead(found)

@@ -14,7 +14,7 @@ import zarr
 from xdicom.errors import SourceError
 from xdicom.export.dicom_profile import deidentify_array, node_paths, pseudonyms_of
 from xdicom.export.zarr_labels import equal_attrs, portable
-from xdicom.export.zarr_pipelines import array_to_read, own_pipeline
+from xdicom.export.zarr_pipelines import ArrayToRead, array_to_read, own_pipeline
 from xdicom.export.zarr_places import StoreLike, open_stored
 from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of
 from xdicom.lazy.blocks import Place, Report, over_blocks
@@ -94,7 +94,7 @@ def verify_zarr(
     target = array_to_read(found, name)
     if any(label.startswith(("shape is", "values are")) for label in labels):
         return Verification(0, (), labels)
-    blocks = in_blocks(target, array)
+    blocks = in_blocks(target.array, array)
     numbers = list(np.ndindex(blocks.numblocks))
     planes = tuple(axis for axis, dim in enumerate(array.dims) if dim not in ("y", "x", "sample"))
     with progress_of(progress, f"comparing {name}", len(numbers)) as report:
@@ -124,9 +124,9 @@ def verify_zarr_tree(
     return found
 
 
-def _compare_block(block: np.ndarray, place: Place, *, target: zarr.Array[Any], planes: tuple[int, ...]) -> list[tuple[int, ...]]:
+def _compare_block(block: np.ndarray, place: Place, *, target: ArrayToRead, planes: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Index of each frame of a block that is another in the store."""
-    there = np.asarray(target[place]).astype(block.dtype, copy=False)  # truth values lie as bytes
+    there = target[place].astype(block.dtype, copy=False)  # truth values lie as bytes
     if equal_bits(block, there):
         return []
     across = [range(place[axis].start, place[axis].stop) for axis in planes]

@@ -42,7 +42,8 @@ def check_labels(array: xr.DataArray) -> None:
                 in {"z": ("mm",), "y": ("mm",), "x": ("mm",), "time": ("s", None), "echo_time": ("ms",)}[name]
             )
             assert (np.diff(array[name].values) > 0).all()
-    assert ("image_orientation_patient" in array.attrs) == ({"y", "x"} <= set(array.coords))
+    has_place = "image_orientation_patient" in array.attrs or "total_pixel_matrix_origin" in array.attrs
+    assert not {"y", "x"} <= set(array.coords) or has_place
 
 
 def texts_of(array: xr.DataArray) -> set[str]:

@@ -157,6 +157,29 @@ def test_echo_and_time_are_two_axes(tmp_path: Path) -> None:
     assert cells(grid, "echo_time").tolist() == [[[5] * 3, [10] * 3]] * 2
 
 
+def test_a_temporal_position_that_counts_echoes_too_is_a_coordinate_of_both(tmp_path: Path) -> None:
+    grid = volumes(tmp_path, 4, {"EchoTime": each([5, 10, 5, 10]), "TemporalPositionIdentifier": each([1, 2, 3, 4])})
+
+    assert form(grid) == {"repetition": 2, "echo_time": 2, "z": 3} or form(grid) == {"echo_time": 2, "repetition": 2, "z": 3}
+    assert sorted(cells(grid, "temporal_position_identifier")[..., 0].reshape(-1).tolist()) == [1, 2, 3, 4]
+    assert cells(grid, "echo_time").ndim == 3
+
+
+def test_labels_of_spin_labelling_are_an_axis(tmp_path: Path) -> None:
+    for i, (label, z) in enumerate((label, z) for label in ("LABEL", "CONTROL") for z in Z):
+        elements = {
+            "Modality": "MR", "SeriesInstanceUID": uid("asl"), "SOPInstanceUID": uid("asl", i), "ImagePositionPatient": image_position(z),
+            "ImageOrientationPatient": list(AXIAL), "PixelSpacing": [1.0, 1.0], 0x20050014: ("LO", "Philips MR Imaging DD 005"),
+            0x20051429: ("CS", label),
+        }  # fmt: skip
+        make_file(tmp_path / f"{i}.dcm", elements, phantom(i))
+
+    grid = only_grid(tmp_path)
+
+    assert form(grid) == {"label_type": 2, "z": 3}
+    assert values(grid, "label_type") == ["CONTROL", "LABEL"]
+
+
 def test_echo_and_time_by_rank_where_only_slices_have_times(tmp_path: Path) -> None:
     # Every plane has a time of its own; volume after volume, both echoes of a slice close together.
     seconds = [36000 + volume * 10 + z + 0.1 * echo for volume in range(2) for echo in range(2) for z in range(3)]

@@ -246,6 +246,32 @@ def test_groups_that_are_not_as_many_as_the_frames_are_told_and_never_padded(tmp
     assert [form(grid) for grid in grids] == ([{"z": 3}] if items == 4 else [{"z": 2}, {}])
 
 
+WHOLE = {
+    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.3", "Modality": "OT", "ImagePositionPatient": [0.0, 0.0, 5.0],
+    "ImageOrientationPatient": list(AXIAL), "PixelSpacing": [1.0, 1.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("timing", "sizes"), [({}, {"frame": 4}), ({"FrameTime": 40.0}, {"time": 4})])
+def test_the_position_of_an_object_is_not_that_of_each_frame(tmp_path: Path, timing: dict[str, Any], sizes: dict[str, int]) -> None:
+    grid = only_grid(make_file(tmp_path / "a.dcm", WHOLE | timing, phantoms(4, 2, 3)))
+
+    assert form(grid) == sizes
+    assert (grid.plane, grid.affine) == (None, None)
+
+
+def test_the_position_of_an_object_of_one_frame_is_its_own(tmp_path: Path) -> None:
+    assert values(only_grid(make_file(tmp_path / "a.dcm", WHOLE, phantoms(1, 2, 3))), "z") == [5]
+
+
+def test_a_position_that_frames_share_by_their_groups_is_that_of_each(tmp_path: Path) -> None:
+    shared = {key: value for key, value in place(5.0).items() if key.startswith("Plane")}
+    frames = [{"FrameContentSequence": content(TemporalPositionIndex=t + 1)} for t in range(3)]
+    multiframe(tmp_path / "mr.dcm", "1.2.840.10008.5.1.4.1.1.4.1", frames, shared, Modality="MR")
+
+    assert form(only_grid(tmp_path)) == {"time": 3, "z": 1}
+
+
 def parts_of(folder: Path, numbers: Sequence[int], per_part: int = 2) -> Path:
     """Parts of one enhanced object that was cut: part `n` has the planes from `(n - 1) * per_part` on."""
     for n in numbers:

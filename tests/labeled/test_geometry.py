@@ -173,3 +173,11 @@ def test_letters_say_where_the_axes_point(tmp_path: Path, orientation: tuple[flo
 def test_letters_need_an_orientation(tmp_path: Path) -> None:
     with pytest.raises(InconsistentSeriesError, match="no orientation"):
         orientation_of(opened(make_cine(tmp_path / "a.dcm")))
+
+
+@pytest.mark.parametrize("position", ["HFP", "FFS", "FFDL", None])
+def test_the_position_of_the_patient_turns_nothing(tmp_path: Path, position: str | None) -> None:
+    make_ct(tmp_path / "a", PatientPosition="HFS")
+    make_ct(tmp_path / "b", PatientPosition=position)
+
+    np.testing.assert_array_equal(affine_of(opened(tmp_path / "b")), affine_of(opened(tmp_path / "a")))

@@ -71,6 +71,32 @@ def dose_positions(records: Records, notes: list[str]) -> Records:
     return records
 
 
+def positions_of_frames(records: Records) -> Records:
+    """Records without the positions that are those of a whole object: many frames, of which no functional group says anything.
+
+    One Image Position (Patient) can't be that of every frame, and of which it is nobody says.
+    """
+    table = records.frames
+    if len(table) == len(table.instances) or not records.has("image_position_patient"):
+        return records
+    says_something = np.zeros(len(table), bool)
+    for column in table.columns.values():
+        says_something |= column.codes >= 0
+    instance = table.instance[records.row]
+    is_silent = np.ones(len(table.instances), bool)
+    is_silent[table.instance[says_something]] = False
+    is_silent &= np.bincount(table.instance, minlength=len(table.instances)) > 1
+    position = records.vectors("image_position_patient", 3)
+    first = np.zeros((len(table.instances), 3))
+    first[instance[::-1]] = position[::-1]
+    differs = np.zeros(len(table.instances), bool)
+    differs[instance[(position != first[instance]).any(axis=1)]] = True
+    is_whole = (is_silent & ~differs)[instance]
+    if is_whole.any():
+        records.own["image_position_patient"] = number_column(np.where(is_whole[:, None], np.nan, position))
+    return records
+
+
 def volume_planes(records: Records) -> Stack | None:
     """Places of planes of a volume with coordinates of its own, as ultrasound has (PS3.3 C.8.24.3); None for other objects."""
     if not records.has("image_position_volume") or records.has("image_position_patient"):

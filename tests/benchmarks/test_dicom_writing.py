@@ -49,7 +49,7 @@ def test_writing_a_series(race: Race, paths: list[str], tmp_path: Path, values: 
         limits={},
         per=SLICES,
         unit="ms a slice",
-        wanted={"pydicom": 1.0},
+        wanted={"pydicom": 1.0} if values == "stored" else {},  # the others are computed twice, once to find the slope
         rounds=3,
     )
 

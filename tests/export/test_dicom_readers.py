@@ -113,7 +113,9 @@ def volumes(folder: Path, target: Path) -> list[tuple[tuple[int, ...], str, np.n
         if "_Tilt_" in path.name or "_Eq_" in path.name:
             continue
         image = nibabel.load(path)
-        values = np.ascontiguousarray(image.get_fdata(dtype=np.float32).transpose())
+        is_color = image.get_data_dtype().names is not None
+        values = np.asarray(image.dataobj) if is_color else image.get_fdata(dtype=np.float32)
+        values = np.ascontiguousarray(values.transpose())
         found.append((values.shape, hashlib.sha256(values.tobytes()).hexdigest(), image.affine))
     return sorted(found, key=lambda each: each[:2])
 

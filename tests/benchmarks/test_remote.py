@@ -117,6 +117,24 @@ def test_a_mean_of_20000_frames_takes_no_longer_than_reading_and_decoding(s3: S3
     assert ratio <= 1.5
 
 
+def test_a_frame_costs_a_cluster_a_tenth_in_chunks_of_16(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    path = make_file(tmp_path / "a.dcm", {"Modality": "OT"}, pixels()[:500])
+    means = {chunks: xdicom.open_frames(path, chunks=chunks).mean() for chunks in (None, 16)}
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        client.compute(means[16]).result()
+        costs = {
+            str(chunks): 1e3 * min(seconds(lambda mean=mean: client.compute(mean).result()) for _ in range(2)) / 500
+            for chunks, mean in means.items()
+        }
+
+    print(f"\nper frame [ms]: {', '.join(f'chunks={chunks} {cost:.2f}' for chunks, cost in costs.items())}")  # noqa: T201
+    assert costs["16"] <= costs["None"] / 5
+
+
 def seconds(work: Any) -> float:
     begin = time.perf_counter()
     work()

@@ -28,7 +28,9 @@ def client() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
     environment = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, env=environment) as cluster,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", env=environment
+        ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client

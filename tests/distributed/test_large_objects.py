@@ -86,3 +86,24 @@ def test_a_series_goes_from_s3_to_zarr_on_s3(client: Any, s3: S3Server, tmp_path
 
     again = xr.open_zarr("s3://bucket/road/ct.zarr", storage_options=s3.options)["stored_values"]
     assert again.compute().equals(xdicom.open_series(tmp_path / "ct").compute())
+
+
+def test_workers_share_a_catalog_on_s3(client: Any, s3: S3Server, tmp_path: Path) -> None:
+    paths = make_ct(tmp_path / "ct", [2.0 * i for i in range(6)])
+    for path in paths:
+        s3.put(f"shared/ct/{path.name}", path.read_bytes())
+    catalog = "s3://bucket/shared/ct.catalog"
+    xdicom.scan("s3://bucket/shared/ct/", storage_options=s3.options).save(catalog, storage_options=s3.options)
+    place = {"client_kwargs": s3.options["client_kwargs"]}
+
+    def mean_of(number: int) -> tuple[float, int]:
+        reset_statistics()
+        plane = xdicom.open_series(catalog, storage_options=place)[number]
+        opened = statistics().requests
+        with dask.config.set(scheduler="synchronous"):
+            return float(plane.mean()), statistics().requests - opened
+
+    found = client.gather(client.map(mean_of, range(6)))
+
+    assert [mean for mean, _ in found] == [float(plane.mean()) for plane in xdicom.open_series(paths)]
+    assert {requests for _, requests in found} == {1}

@@ -317,7 +317,7 @@ def assert_same_outcome(method: str, *arrays: xr.DataArray) -> None:
 @pytest.mark.slow
 def test_workers_in_other_processes_write_their_shards(ct: xr.DataArray, tmp_path: Path) -> None:
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster),
     ):
         written = ct.dicom.to_zarr(tmp_path / "store.zarr", shards={"z": 4}, progress=False)

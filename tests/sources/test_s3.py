@@ -6,12 +6,14 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from servers import SECRET, require, s3_server
+from pages import run_page
+from servers import KEY, SECRET, require, s3_server
 from xdicom.errors import SourceError
 from xdicom.sources import locate, public_options, read_heads, read_range, read_ranges, reset_statistics, statistics, using_options, whole
 
@@ -158,3 +160,17 @@ def test_a_process_without_options_of_its_own_reads_anonymously_with_what_travel
 
     with using_options(public):
         assert read_range("s3://bucket/other/one.dcm", 0, 10) == b"one"
+
+
+def test_the_page_that_teaches_it_holds_in_a_bucket(endpoint: str, testdata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ACCESS_KEY_ID": KEY, "SECRET_ACCESS_KEY": SECRET, "ENDPOINT_URL": endpoint, "REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    text = (testdata.parent / "docs" / "howto" / "cloud.md").read_text(encoding="utf-8")
+    page = tmp_path / "cloud.md"
+    page.write_text(
+        text.replace("memory://bucket", "s3://bucket").replace('"memory"', '"s3"').replace('"/bucket/', '"bucket/'), encoding="utf-8"
+    )
+    (tmp_path / "testdata").symlink_to(testdata)
+    monkeypatch.chdir(tmp_path)
+
+    assert run_page(page) > 0

@@ -16,6 +16,7 @@ from builders import make_cine, make_ct, make_enhanced_mr, make_file, make_pet, 
 from doubles import counted_reads
 from fresh import imports
 from xdicom.errors import NotDicomError, SourceError
+from xdicom.export.catalog_store import _pack_texts, _Unpacker
 
 
 @pytest.fixture
@@ -48,6 +49,17 @@ def test_a_saved_catalog_is_the_one_that_was_saved(folder: Path, tmp_path: Path)
             assert column.kind == others[name].kind
             np.testing.assert_array_equal(column.codes, others[name].codes)
             np.testing.assert_array_equal(column.values, others[name].values)
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["", ""], ["one"], ["a", "b"], ["two\nlines", "Größe 心"], ["\n"], ["odd \udc80 path", "x"]])
+def test_any_texts_are_what_they_were(texts: list[str]) -> None:
+    packs: dict[str, list[np.ndarray]] = {}
+    _pack_texts(packs, texts)
+    _pack_texts(packs, ["behind"])
+
+    unpacked = _Unpacker({name: np.concatenate(arrays) for name, arrays in packs.items()})
+
+    assert (unpacked.texts(), unpacked.texts()) == (texts, ["behind"])
 
 
 def test_a_series_opens_from_it_without_a_look_at_its_files(folder: Path, tmp_path: Path) -> None:

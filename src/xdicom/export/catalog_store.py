@@ -35,6 +35,9 @@ VERSION = 1
 _ONE_CHUNK = 1 << 28
 """Columns are not divided: a catalog is read as a whole."""
 
+_AS_LINES = -1
+"""In place of lengths: the texts are lines."""
+
 
 def write_catalog(catalog: Catalog, target: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> None:
     """Save a catalog to a Zarr group; one that is there is replaced.
@@ -204,7 +207,13 @@ def _pack_bytes(packs: dict[str, list[np.ndarray]], parts: list[bytes]) -> None:
 
 
 def _pack_texts(packs: dict[str, list[np.ndarray]], texts: list[str]) -> None:
-    _pack_bytes(packs, [text.encode("utf-8", "surrogatepass") for text in texts])
+    """Put texts behind the others: as lines, which are the fastest to tell apart, where none has several."""
+    lines = "\n".join(texts)
+    if texts and lines.count("\n") == len(texts) - 1:
+        _pack(packs, np.array([_AS_LINES], np.int64))
+        _pack(packs, np.frombuffer(lines.encode("utf-8", "surrogatepass"), np.uint8))
+    else:
+        _pack_bytes(packs, [text.encode("utf-8", "surrogatepass") for text in texts])
 
 
 def _pack_values(packs: dict[str, list[np.ndarray]], column: Column) -> None:
@@ -233,13 +242,18 @@ class _Unpacker:
 
     def parts(self) -> list[bytes]:
         """The next list of byte strings."""
-        ends = np.cumsum(self.next("int64")).tolist()
-        data = self.next("uint8").tobytes()
+        return self._cut(self.next("int64"))
+
+    def _cut(self, lengths: np.ndarray) -> list[bytes]:
+        data, ends = self.next("uint8").tobytes(), np.cumsum(lengths).tolist()
         return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def texts(self) -> list[str]:
         """The next list of texts."""
-        return [part.decode("utf-8", "surrogatepass") for part in self.parts()]
+        lengths = self.next("int64")
+        if len(lengths) == 1 and lengths[0] == _AS_LINES:
+            return self.next("uint8").tobytes().decode("utf-8", "surrogatepass").split("\n")
+        return [part.decode("utf-8", "surrogatepass") for part in self._cut(lengths)]
 
     def column(self, entry: Mapping[str, Any]) -> Column:
         """The next column, described by `entry`."""

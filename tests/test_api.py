@@ -162,13 +162,16 @@ def test_chunks_of_a_study_are_taken_where_they_fit(study: Path) -> None:
 
 
 def test_progress_is_told_to_whoever_asks(ct: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int, int]] = []
 
-    xdicom.scan(ct, progress=lambda done, total: told.append((done, total)))
+    xdicom.scan(ct, progress=lambda done, total, frames: told.append((done, total, frames)))
     xdicom.scan(ct, progress=True)
 
-    assert told[-1] == (3, 3)
-    assert "headers" in "".join(capsys.readouterr())
+    shown = "".join(capsys.readouterr())
+
+    assert told[-1] == (3, 3, 3)
+    assert "3 frames" in shown
+    assert "files/s" in shown
 
 
 # --- trees -----------------------------------------------------------------------------------------------------------------

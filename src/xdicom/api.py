@@ -88,7 +88,8 @@ def scan(
     storage_options
         Options for storage that is not local, as everywhere in the fsspec world.
     progress
-        Whether a progress bar is shown, or a function that is called with the sources done and their number.
+        Whether a progress bar with files, frames and rate is shown, or a function that is called with the sources done, their
+        number, and the frames found so far.
     known
         A catalog made before: sources that did not change since (by size and modification time or etag) are taken
         from it, and only the others are read.
@@ -122,7 +123,7 @@ def scan(
         return Catalog.of(rescan(known, sources))
     if callable(progress):
         return Catalog.of(rescan(known, sources, progress))
-    with progress_bar("headers", len(sources)) as report:
+    with progress_bar("headers", "files") as report:
         return Catalog.of(rescan(known, sources, report))
 
 

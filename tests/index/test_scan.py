@@ -161,12 +161,12 @@ def test_every_source_is_counted(tmp_path: Path) -> None:
 
 def test_progress_is_told_up_to_the_last_source(tmp_path: Path) -> None:
     make_ct(tmp_path, range(5))  # type: ignore[arg-type]
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int, int]] = []
 
-    scan_sources(locate(tmp_path), lambda done, total: told.append((done, total)))
+    scan_sources(locate(tmp_path), lambda *now: told.append(now))
 
-    assert told[-1] == (5, 5)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (5, 5, 5)
+    assert [done for done, *_ in told] == sorted(done for done, *_ in told)
 
 
 def test_no_sources_are_an_empty_catalog() -> None:

@@ -24,7 +24,7 @@ StorageOptions = Annotated[
 
 def scan_location(location: str | Sequence[str], options: Iterable[str] | None) -> Catalog:
     """Catalog of a location, with a progress bar."""
-    with progress_on_stderr("headers") as progress:
+    with progress_on_stderr("headers", "files") as progress:
         return scan(location, storage_options=parse_options(options) or None, progress=progress)
 
 

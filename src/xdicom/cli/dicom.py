@@ -57,7 +57,7 @@ def write_series(
     if values == "modality":
         array = array.dicom.to_modality()
     start = time.perf_counter()
-    with progress_on_stderr("blocks") as progress:
+    with progress_on_stderr("writing", "blocks") as progress:
         try:
             written = array.dicom.to_dicom(
                 directory,

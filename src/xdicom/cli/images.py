@@ -52,7 +52,7 @@ def write_image(
     check_free(store, overwrite, "--overwrite replaces a Zarr store")
     array = open_series(scan_location(location, options), series_uid=series_uid, stack=stack)
     start = time.perf_counter()
-    with progress_on_stderr("shards") as progress, told_errors():
+    with progress_on_stderr("writing", "shards") as progress, told_errors():
         image = _with_values(array, values)
         written = image.dicom.to_ome_zarr(
             store,

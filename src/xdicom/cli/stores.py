@@ -69,7 +69,7 @@ def write_store(
         "uid_secret": read_secret(uid_secret_file, deidentify), "storage_options": parse_options(store_options) or None,
     }  # fmt: skip
     start = time.perf_counter()
-    with progress_on_stderr("shards") as progress, told_errors():
+    with progress_on_stderr("writing", "shards") as progress, told_errors():
         written = opened.dicom.to_zarr(store, progress=progress, **asked)
     tell(store, describe(opened), written, time.perf_counter() - start, stored_bytes(store, asked["storage_options"]))
 
@@ -90,7 +90,7 @@ def compare_store(
     is_study = not (series_uid or stack) and holds_tree(store, asked["storage_options"])
     catalog = scan_location(location, options)
     start = time.perf_counter()
-    with progress_on_stderr("shards") as progress, told_errors():
+    with progress_on_stderr("comparing", "shards") as progress, told_errors():
         opened = open_study(catalog) if is_study else open_series(catalog, series_uid=series_uid, stack=stack)
         if isinstance(opened, xr.DataTree):
             found = verify_zarr_tree(opened, store, progress=progress, **asked)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+
+from xdicom.index.progress import Report, progress_bar
 
 WIDE = 10_000
 """Width of lines that go into a file or a pipe: none is folded [characters]."""
@@ -43,10 +44,6 @@ def make_table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
     return table
 
 
-@contextmanager
-def progress_on_stderr(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, where that is a terminal; what it gives is called with the steps done and their number."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+def progress_on_stderr(title: str, unit: str) -> AbstractContextManager[Report]:
+    """A bar on stderr, where that is a terminal; it goes when the work is done."""
+    return progress_bar(title, unit, is_shown=sys.stderr.isatty(), stays=False)

@@ -50,7 +50,7 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
     size, error, done = 0, 0.0, 0
     try:
         parts.mkdir()
-        with reporter(progress, blocks) as report:
+        with reporter(progress) as report:
             for batch, rows in batches(array, series.frame_dims):
                 plan, shape = bare.take(rows), array.shape[: series.frame_dims]
                 function = partial(encode_block, plan=plan, shape=shape, folder=str(parts))

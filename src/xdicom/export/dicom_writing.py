@@ -71,7 +71,7 @@ def write_instances(array: Array, series: Any, folder: Path, names: list[str], p
     """Write one single-frame instance for each plane; see `write_dicom`."""
     blocks = int(np.prod(array.numblocks, dtype=np.int64))
     size, error, done = 0, 0.0, 0
-    with reporter(progress, blocks) as report:
+    with reporter(progress) as report:
         for batch, rows in batches(array, series.frame_dims):
             refs = None if series.refs is None else series.refs.take(rows)
             function = partial(
@@ -139,12 +139,12 @@ def check_unchanged(stored: np.ndarray, refs: FrameRefs, i: int, plan: Plan) -> 
 
 
 @contextmanager
-def reporter(progress: bool | Report, blocks: int) -> Iterator[Report | None]:
+def reporter(progress: bool | Report) -> Iterator[Report | None]:
     """What is told of blocks that are done."""
     if callable(progress):
         yield progress
         return
-    with progress_bar("blocks", blocks) if progress else nullcontext() as report:
+    with progress_bar("writing", "blocks") if progress else nullcontext() as report:
         yield report
 
 

@@ -171,5 +171,5 @@ def _write_level(
     blocks = zeros_in_blocks(cuts_of(target, level), level.dtype)
     numbers = list(np.ndindex(blocks.numblocks))
     write = partial(write_coarser_block, source=source, target=target, factors=tuple(step.get(dim, 1) for dim in dims), method=method)
-    with progress_of(progress, f"writing {group.path}", len(numbers)) as report:
+    with progress_of(progress, f"writing {group.path}", "shards") as report:
         return Written(len(numbers), 0, sum(over_blocks(write, blocks, numbers, report)))

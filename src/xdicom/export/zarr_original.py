@@ -79,7 +79,7 @@ def write_original(target: zarr.Array[Any], references: References, *, resume: b
     if resume:
         there = stored_keys(target.store, target.path)
         wanted = [number for number in numbers if not is_stored(target, _place(number, step), there)]
-    with progress_of(progress, f"moving {target.basename}", len(wanted)) as report:
+    with progress_of(progress, f"moving {target.basename}", "shards") as report:
         sizes = over_blocks(_size, blocks, wanted, report)
     return Written(len(wanted), len(numbers) - len(wanted), sum(sizes))
 

@@ -157,7 +157,7 @@ def write_values(
         if len(wanted) < chosen and not isinstance(array.data, np.ndarray):
             missing = set(wanted)
             _compare_one(target, array, next(place for number, place in places.items() if number not in missing), offset)
-    with progress_of(progress, f"writing {array.name}", len(wanted)) as report:
+    with progress_of(progress, f"writing {array.name}", "shards") as report:
         sizes = over_blocks(partial(_write_block, target=target, offset=offset), blocks, wanted, report)
     return Written(len(wanted), chosen - len(wanted), sum(sizes))
 
@@ -319,6 +319,6 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def progress_of(progress: bool | Report, title: str, total: int) -> AbstractContextManager[Callable[[int, int], None] | None]:
+def progress_of(progress: bool | Report, title: str, unit: str) -> AbstractContextManager[Callable[[int, int], None] | None]:
     """Context that gives what is to be told of each step: a bar, the caller's function, or nothing."""
-    return nullcontext(progress) if callable(progress) else progress_bar(title, total) if progress else nullcontext(None)
+    return nullcontext(progress) if callable(progress) else progress_bar(title, unit) if progress else nullcontext(None)

@@ -97,7 +97,7 @@ def verify_zarr(
     blocks = in_blocks(target.array, array)
     numbers = list(np.ndindex(blocks.numblocks))
     planes = tuple(axis for axis, dim in enumerate(array.dims) if dim not in ("y", "x", "sample"))
-    with progress_of(progress, f"comparing {name}", len(numbers)) as report:
+    with progress_of(progress, f"comparing {name}", "shards") as report:
         results = over_blocks(partial(_compare_block, target=target, planes=planes), blocks, numbers, report)
     different = sorted({index for result in results for index in result})
     return Verification(int(np.prod([array.shape[axis] for axis in planes], dtype=np.int64)), tuple(different), labels)

@@ -23,8 +23,8 @@ from xdicom.sources.ranges import REMOTE_HEAD_LENGTH, heads_block, inflated_leng
 from xdicom.sources.readers import Reader
 from xdicom.sources.source import Source
 
-Progress = Callable[[int, int], None]
-"""Called with the number of sources read so far and their total."""
+Progress = Callable[[int, int, int], None]
+"""Called with the number of sources read so far, their total, and the frames found in them."""
 
 BATCH = 4096
 """Files whose headers are walked in step at once: the more, the less each costs; their first bytes take 32 MB."""
@@ -57,6 +57,7 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
     gathered = _Gathered()
     parts: list[tuple[np.ndarray, FrameTable]] = []
     others: list[int] = []
+    frames = 0
     for start in range(0, len(sources), BATCH):
         batch = sources[start : start + BATCH]
         if len(batch) < FEWEST_ALIKE or not all(is_local(source.url) for source in batch):
@@ -65,21 +66,24 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
         tables, left = _scan_batch(batch)
         parts.extend((rows + start, table) for rows, table in tables)
         others.extend((left + start).tolist())
+        frames += sum(len(table) for _, table in tables)
         if progress is not None:
-            progress(len(sources) - len(others), len(sources))
+            progress(len(sources) - len(others), len(sources), frames)
     errors: dict[int, XDicomError] = {}
     found: dict[int, Source] = {}
     chosen = [sources[number] for number in others]
 
     def report(done: int, _: int) -> None:
         if progress is not None:
-            progress(len(sources) - len(others) + done, len(sources))
+            progress(len(sources) - len(others) + done, len(sources), frames)
 
     heads = read_heads(chosen, HEAD_LENGTH, remote_length=REMOTE_HEAD_LENGTH, on_progress=report, errors=errors, found=found)
     # Where storage is remote, the headers that are longer than their head are read on at the same time.
     on_their_own = map if all(is_local(split_chain(source.url)[1]) for source in chosen) else at_once
     for number, outcome in on_their_own(lambda entry: (entry[0], _attempt(found.get(entry[0], chosen[entry[0]]), entry[1])), heads):
-        _gather(others[number], found.get(number, chosen[number]), outcome, gathered)
+        frames += _gather(others[number], found.get(number, chosen[number]), outcome, gathered)
+    if progress is not None and chosen:
+        progress(len(sources), len(sources), frames)
     gathered.problems.extend(
         (others[number], Problem(chosen[number].url, str(error), type(error).__name__)) for number, error in errors.items()
     )
@@ -246,10 +250,11 @@ def _attempt(source: Source, head: bytes) -> Instance | Problem:
         return Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError", source.stamp)
 
 
-def _gather(number: int, source: Source, outcome: Instance | Problem, gathered: _Gathered) -> None:
+def _gather(number: int, source: Source, outcome: Instance | Problem, gathered: _Gathered) -> int:
+    """Keep what was read of a source; the number of its frames."""
     if isinstance(outcome, Problem):
         gathered.problems.append((number, outcome))
-        return
+        return 0
     url, size, header, encoding, spans = outcome
     gathered.numbers.append(number)
     gathered.urls.append(url)
@@ -259,6 +264,7 @@ def _gather(number: int, source: Source, outcome: Instance | Problem, gathered: 
     gathered.encodings.append(encoding)
     gathered.spans.append(spans)
     gathered.notes.extend(Problem(source.url, note) for note in (*header.notes, *spans.notes))
+    return len(spans.offset)
 
 
 def read_instance(source: Source, head: bytes) -> Instance:

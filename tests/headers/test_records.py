@@ -335,6 +335,20 @@ def test_a_transfer_syntax_behind_a_damaged_element_is_found(tmp_path: Path) -> 
     assert spans.offset.tolist() == read(data)[2].offset.tolist()
 
 
+def test_of_a_doubtful_header_before_a_sea_of_zeros_no_more_is_read_than_the_header() -> None:
+    data = odd_header()
+    asked: list[int] = []
+
+    def fetch(offset: int, length: int) -> bytes:
+        asked.append(length)
+        return data[offset : offset + length].ljust(length, b"\0")
+
+    header = parse_header(data[:HEAD_LENGTH], fetch, 1 << 45)
+
+    assert (header.parser, header.text("modality")) == ("pydicom", "MR")
+    assert sum(asked) < 1 << 20
+
+
 def test_pydicom_is_imported_only_for_what_the_walk_doubts(tmp_path: Path) -> None:
     path = make_enhanced_mr(tmp_path / "mr.dcm")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from xdicom.headers.csa import parse_csa
 from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS, to_snake_case
 from xdicom.headers.elements import (
     PIXEL_TAGS,
+    UNDEFINED_LENGTH,
     Fetch,
     Syntax,
     UncertainHeaderError,
@@ -25,6 +25,7 @@ from xdicom.headers.elements import (
 from xdicom.headers.file_meta import data_set_syntax, file_meta
 from xdicom.headers.functional_groups import FrameColumns, per_frame_columns, shared_values
 from xdicom.headers.items import end_of_long_sequence
+from xdicom.headers.seekable import seekable_file
 from xdicom.headers.spans import Spans, encapsulated_spans, native_spans
 from xdicom.headers.values import RawValue
 from xdicom.model.encoding import (
@@ -61,6 +62,8 @@ CSA_HEADERS = frozenset(0x00290010 | block << 8 for block in range(0x10, 0x100))
 _VENDORS = {"SIEMENS": "siemens", "GEMS": "ge", "Philips": "philips", "Image": "uih"}
 PRIVATE_NAMES = {key: f"{_VENDORS[key[1].split('_')[0].split()[0]]}_{to_snake_case(name)}" for key, (_, name) in PRIVATE.items()}
 """Column name of each vendor's element."""
+_LARGEST_VALUE = 16 << 20
+"""Values above this are passed over by pydicom: they are none that a header is made of [bytes]."""
 _CONVENTIONAL_BLOCK = 0x10
 _MANUFACTURERS = {"siemens": "siemens", "ge": "ge ", "philips": "philips", "uih": "uih"}
 
@@ -343,22 +346,32 @@ def private_creator_by_place(group: int, block: int, low: int, manufacturer: str
 
 def _walk_with_pydicom(fetch: Fetch, size: int) -> tuple[Walk, Syntax, str]:
     """The same as `walk`, by pydicom, for headers that the walk does not vouch for."""
-    from pydicom import dcmread  # noqa: PLC0415 - half a second, and few files need it
-    from pydicom.dataelem import RawDataElement  # noqa: PLC0415
+    from pydicom.dataelem import RawDataElement  # noqa: PLC0415 - half a second, and few files need it
     from pydicom.filebase import DicomBytesIO  # noqa: PLC0415
+    from pydicom.filereader import read_partial  # noqa: PLC0415
     from pydicom.filewriter import write_sequence  # noqa: PLC0415
+    from pydicom.valuerep import EXPLICIT_VR_LENGTH_32  # noqa: PLC0415
+
+    found = Walk()
+
+    def ends(tag: int, vr: str | None, length: int) -> bool:
+        """Whether the header ends before this element: at the pixels, or where there are but zeros."""
+        if tag not in PIXEL_TAGS:
+            return tag == length == 0
+        found.pixel_keyword, found.pixel_vr = PIXEL_TAGS[tag], vr or "OW"
+        found.pixel_length = -1 if length == UNDEFINED_LENGTH else length
+        return True
 
     try:
-        ds = dcmread(io.BytesIO(fetch(0, size if size >= 0 else 1 << 30)), force=True)
+        file = seekable_file(fetch, size)
+        ds = read_partial(file, ends, _LARGEST_VALUE, force=True)
         is_implicit, is_little = ds.original_encoding
-        found = Walk()
+        if found.pixel_keyword:
+            is_long = not is_implicit and found.pixel_vr in EXPLICIT_VR_LENGTH_32
+            found.pixel_offset = file.tell() + (12 if is_long else 8)
         for tag in sorted(ds.keys()):
             raw: Any = ds.get_item(tag)
             number = int(tag)
-            if number in PIXEL_TAGS and isinstance(raw, RawDataElement):
-                found.pixel_keyword, found.pixel_vr, found.pixel_offset = PIXEL_TAGS[number], raw.VR or "OW", raw.value_tell
-                found.pixel_length = -1 if raw.length == 0xFFFFFFFF else raw.length
-                break
             if number in OVERLAYS and number & 0xFFFF == 0x3000 and isinstance(raw, RawDataElement):
                 found.overlay_data[number] = (raw.value_tell, raw.length)
             if number not in WANTED and not (tag.group & 1 and is_private_wanted(tag.group, tag.element)):

@@ -26,9 +26,9 @@ _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _EOI = b"\xff\xd9"
 _TAIL = 64
 """Bytes at the end of a stream in which its last marker is looked for first; padding may follow it."""
-_MOST_SCANS = 1000
-"""More scans than any progressive JPEG needs: three components of 64 coefficients at 13 bits make 2,500 at the utmost,
-encoders write about ten; each scan costs a pass over the whole image."""
+_MOST_SCANS = 100
+"""More scans than a progressive JPEG is written in: encoders write about ten, those that search for the smallest stream some
+sixty. Each costs a pass over the whole image and takes but a few bytes."""
 
 
 def parse_jpeg(data: Buffer) -> StreamHeader:

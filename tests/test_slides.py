@@ -1,5 +1,6 @@
 """Whole slides: levels of a pyramid, tiles in their places, edges cut, missing tiles filled."""
 
+import json
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,13 @@ import imagecodecs
 import numpy as np
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
 import xdicom
 from builders import make_file, phantoms
 from builders.slides import cut, measures, place, slide_elements
 from doubles import counted_reads
+from xdicom.cli import app
 
 SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 TILE = (4, 6)
@@ -564,3 +567,20 @@ def test_the_color_profile_of_a_level_of_several_instances_is_found(tmp_path: Pa
 
     assert level.attrs["tiles"] == 3
     assert np.abs(level.dicom.to_srgb().values.astype(int) - level.values).max() <= 1
+
+
+def test_the_command_lists_the_images_of_a_slide_and_draws_it(tmp_path: Path) -> None:
+    make_level(tmp_path / "s" / "a.dcm", (40, 60))
+    make_level(tmp_path / "s" / "b.dcm", (20, 30), spacing_mm=0.002)
+    run = CliRunner()
+
+    told = run.invoke(app, ["info", str(tmp_path / "s"), "--json"])
+    drawn = run.invoke(app, ["preview", str(tmp_path / "s"), str(tmp_path / "s.png"), "--size", "202"])
+
+    (slide,) = json.loads(told.stdout)["slides"].values()
+    assert [image["name"] for image in slide["images"]] == ["level_0", "level_1"]
+    assert slide["images"][0]["tiles"] == 100
+    assert slide["images"][1]["spacing_um"] == [2.0, 2.0]
+    assert drawn.exit_code == 0
+    assert "the whole slide and a field of its finest level, 202 x 100 pixels" in drawn.stdout
+    assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")

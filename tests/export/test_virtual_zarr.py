@@ -167,7 +167,7 @@ def test_real_frames_are_referred_to_or_refused_by_name(corpus: Path, part: str)
             assert open_kerchunk(found).identical(array), path
             compared += 1
 
-    assert {why for why in refused if not re.search("no whole frames|encodings|SOP Instance UID", why)} == set()
+    assert {why for why in refused if not re.search("no whole frames|encodings|SOP Instance UID|begin within a byte", why)} == set()
     assert compared > 5 * len(refused)
 
 

@@ -173,7 +173,8 @@ class DicomParser:
                 manifest = _manifest(ChunkManifest, references)
             else:
                 manifest = _inlined_manifest(ChunkManifest, member, name, contents)
-            arrays[name] = ManifestArray(metadata=member.metadata, chunkmanifest=manifest)
+            metadata: Any = member.metadata  # of format 3, as this store is written
+            arrays[name] = ManifestArray(metadata=metadata, chunkmanifest=manifest)
         return ManifestStore(group=ManifestGroup(arrays=arrays), registry=registry)
 
     def _open(self, url: str) -> xr.DataArray:

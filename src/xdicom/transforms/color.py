@@ -60,7 +60,9 @@ def to_rgb(samples: np.ndarray, photometric_interpretation: str, bits_stored: in
     Returns
     -------
     numpy.ndarray
-        Shape and type of `samples`, rounded to the nearest level and clipped; `samples` itself where it is RGB already.
+        Shape and type of `samples`, rounded to the nearest level and clipped; `samples` itself where it is RGB already. YBR_FULL
+        of 8 bits is worked out in 65536ths, level by level as decoders of JPEG do that convert by themselves: what lies
+        within 0.01 of the middle between two levels may go to the other one.
 
     Raises
     ------

@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 from pydicom import dcmread
 from pydicom.dataset import FileDataset
+from pydicom.pixels import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
 
 import xdicom
@@ -116,9 +117,12 @@ def test_real_world_values_are_those_of_highdicom(corpus: Path) -> None:
     for name, header, array in grayscale(corpus):
         if "real_world_value_maps" not in array.attrs or name == "fo-dicom/GH064.dcm":  # without a range highdicom fails
             continue
+        syntax = header.file_meta.TransferSyntaxUID
+        if syntax.is_compressed and not get_decoder(syntax).is_available:  # which plugins highdicom finds is not ours to say
+            continue
         found = in_file_order(to_real_world(array, 0))
         expected = highdicom.imread(header.filename).get_frames(apply_real_world_transform=True, apply_icc_profile=False, dtype=np.float64)
 
         assert np.allclose(found, expected, rtol=1e-6), name
         compared += 1
-    assert compared >= 3
+    assert compared >= 2  # those that are uncompressed or RLE, for which no plugin is needed

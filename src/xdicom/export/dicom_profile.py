@@ -47,6 +47,7 @@ _LEFT_OUT = frozenset({"split_by", "notes", "problems", "start", "start_time_of_
 _ELEMENTS = {
     "series_datetime": "series_date", "ge_scan_datetime": "acquisition_date_time", "acquisition_datetime": "acquisition_date_time",
     "radiopharmaceutical_start_datetime": "radiopharmaceutical_start_date_time", "source_sop_instance_uid": "referenced_sop_instance_uid",
+    "first_frame_reference_time": "frame_reference_time", "first_frame_duration": "actual_frame_duration",
 }  # fmt: skip
 """Elements that labels of other names are of."""
 _COLUMNS = {label.name: label.column for label in LABELS}

@@ -34,8 +34,8 @@ def plan_study(catalog: Catalog) -> StudyPlan:
     require_frames(catalog)
     nodes: list[tuple[str, dict[str, object], FrameGrid | TileGrid | None]] = []
     taken: dict[str, object] = {}
-    # By number and UID, so that names that are taken go to the same series wherever files lie.
-    for series in sorted(catalog.series, key=lambda series: (series.number is None, series.number or 0, series.series_uid)):
+    # By what headers say, so that names that are taken go to the same series wherever files lie.
+    for series in sorted(catalog.series, key=lambda each: (each.number is None, each.number or 0, each.modality, each.series_uid)):
         arrangement, slides = arrange_with_slides(catalog.pick(series.series_uid))
         name = unique_name(series_name(series), taken)
         taken[name] = series

@@ -105,19 +105,15 @@ def recut_frames(array: Array, chunks: Chunks) -> Array | None:
 _ONE_CELL = np.zeros(1, np.int32)
 
 
-class GridCells:
-    """Frames of a grid, of which blocks are cut."""
+class PackedCells:
+    """Frames in their places, which travel as few bytes: they go with every graph that was not culled yet."""
 
-    def __init__(self, grid: FrameGrid) -> None:
-        self.refs = grid.frames.refs()
-        self.rows = grid.rows
-        self.tiles = grid.tiles
-        self.frame_shape = grid.frame_shape
-        self.dtype = np.dtype(grid.encoding.dtype)
-        self.options = public_options(self.refs.urls)
+    refs: FrameRefs
+    """The frames."""
+    rows: np.ndarray
+    """Row of `refs` for each place, -1 where there is none."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """The cells as few bytes: this travels with every graph that was not culled yet."""
         refs = self.refs
         packed = [pack_numbers(array) for array in (refs.source, refs.encoding, refs.offset, refs.length, refs.frame_number)]
         state = self.__dict__ | {"rows": pack_numbers(self.rows)}
@@ -127,6 +123,18 @@ class GridCells:
         urls, stamps, encodings, packed = state["refs"]
         refs = FrameRefs(unpack_texts(urls), unpack_texts(stamps), encodings, *map(unpack_numbers, packed))
         self.__dict__.update(state | {"rows": unpack_numbers(state["rows"]), "refs": refs})
+
+
+class GridCells(PackedCells):
+    """Frames of a grid, of which blocks are cut."""
+
+    def __init__(self, grid: FrameGrid) -> None:
+        self.refs = grid.frames.refs()
+        self.rows = grid.rows
+        self.tiles = grid.tiles
+        self.frame_shape = grid.frame_shape
+        self.dtype = np.dtype(grid.encoding.dtype)
+        self.options = public_options(self.refs.urls)
 
     def block(self, place: tuple[slice, ...]) -> FrameBlock:
         """The frames of the block at `place`."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import isqrt
-from typing import Any
 
 import dask.config
 import numpy as np
 from dask.utils import parse_bytes
 
 from xdicom.lazy.cells import Array, from_cells
-from xdicom.lazy.frames import AUTO_CHUNK_BYTES, ChunkSpec, Decode, decode_frames, fingerprint_refs
+from xdicom.lazy.frames import AUTO_CHUNK_BYTES, ChunkSpec, Decode, PackedCells, decode_frames, fingerprint_refs
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import TileGrid
-from xdicom.model.packing import pack_numbers, pack_texts, unpack_numbers, unpack_texts
 from xdicom.pixels.color import stored_photometric_interpretation
 from xdicom.pixels.decode import decode_frame
 from xdicom.pixels.decode_rgb import decode_rgb
@@ -115,7 +113,7 @@ def _chunk_sizes(grid: TileGrid, chunks: ChunkSpec) -> tuple[int, int]:
     return sizes[0], sizes[1]
 
 
-class TileCells:
+class TileCells(PackedCells):
     """Tiles of a grid, of which blocks are cut."""
 
     def __init__(self, grid: TileGrid) -> None:
@@ -126,18 +124,6 @@ class TileCells:
         self.dtype = np.dtype(grid.encoding.dtype)
         self.options = public_options(self.refs.urls)
         self.background = grid.background
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The cells as few bytes: this travels with every graph that was not culled yet."""
-        refs = self.refs
-        packed = [pack_numbers(array) for array in (refs.source, refs.encoding, refs.offset, refs.length, refs.frame_number)]
-        state = self.__dict__ | {"rows": pack_numbers(self.rows)}
-        return state | {"refs": (pack_texts(refs.urls), pack_texts(refs.stamps), refs.encodings, packed)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        urls, stamps, encodings, packed = state["refs"]
-        refs = FrameRefs(unpack_texts(urls), unpack_texts(stamps), encodings, *map(unpack_numbers, packed))
-        self.__dict__.update(state | {"rows": unpack_numbers(state["rows"]), "refs": refs})
 
     def block(self, place: tuple[slice, ...]) -> TileBlock:
         """The tiles under the pixels at `place`, which may begin and end anywhere."""

@@ -121,7 +121,8 @@ def _item(header: bytes) -> tuple[int, int]:
 
 def _are_items(fetch: Fetch, offsets: np.ndarray) -> bool:
     """Whether items begin at all of a few `offsets`, or at the first, the middle and the last of many: each look may be a request."""
-    sample = offsets.tolist() if len(offsets) <= _LOOKED_AT else [int(offsets[i]) for i in (0, len(offsets) // 2, -1)]
+    # The first one last but one: right behind the table a reader would take it for a walk, and read far ahead.
+    sample = offsets.tolist() if len(offsets) <= _LOOKED_AT else [int(offsets[i]) for i in (len(offsets) // 2, 0, -1)]
     return all(_item(fetch(offset, ITEM_HEADER_LENGTH))[0] == ITEM for offset in sample)
 
 

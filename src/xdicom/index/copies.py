@@ -26,7 +26,11 @@ def without_copies(frames: FrameTable) -> tuple[np.ndarray, list[str]]:
     is_copy[copies[~is_same]] = False
     notes = []
     for copy, of, same in zip(copies.tolist(), originals.tolist(), is_same.tolist(), strict=True):
-        text = "{} is a copy of {} (same SOP Instance UID)" if same else "{} has the SOP Instance UID of {} and other content"
+        text = (
+            "{} is a copy of {} (same SOP Instance UID, header and lengths; pixels were not compared)"
+            if same
+            else "{} has the SOP Instance UID of {} and other content"
+        )
         notes.append(text.format(urls[copy], urls[of]))
     return np.flatnonzero(~is_copy[frames.instance]), notes
 

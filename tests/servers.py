@@ -137,6 +137,7 @@ class RangeServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+            counted = False
 
             def log_message(self, *_: object) -> None:
                 """No lines on the terminal."""
@@ -151,12 +152,18 @@ class RangeServer:
                 name = self.path.partition("?")[0].lstrip("/")
                 wanted = self.headers.get("Range", "")
                 trouble = server._begin(self.command, name, wanted, {**self.headers, ":path": self.path})
+                self.counted = True
                 try:
                     time.sleep(server.latency_s)
                     self._answer_with(name, wanted, trouble, with_body=with_body)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
                 finally:
+                    self._ended()
+
+            def _ended(self) -> None:
+                if self.counted:
+                    self.counted = False
                     server._end()
 
             def _answer_with(self, name: str, wanted: str, trouble: str | None, *, with_body: bool) -> None:
@@ -204,6 +211,8 @@ class RangeServer:
                 self._send(206, {**headers, "Content-Range": f"bytes {first}-{last}/{len(data)}"}, part, trouble, with_body=with_body)
 
             def _send(self, status: int, headers: dict[str, str], body: bytes, trouble: str | None = None, *, with_body: bool) -> None:
+                # A client that has its answer may ask again before this thread gets to say that it is done.
+                self._ended()
                 self.send_response(status)
                 for key, value in {**headers, "Content-Length": str(len(body))}.items():
                     self.send_header(key, value)

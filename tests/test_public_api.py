@@ -60,6 +60,17 @@ def test_method_of_the_accessor_has_a_docstring(name: str) -> None:
     assert inspect.getdoc(getattr(DicomAccessor, name))
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if inspect.isfunction(vars(DicomAccessor)[name])])
+def test_method_of_the_accessor_tells_of_each_of_its_parameters_and_of_no_array(name: str) -> None:
+    method = getattr(DicomAccessor, name)
+    self, *parameters = inspect.signature(method).parameters
+    _, _, listed = (inspect.getdoc(method) or "").partition("Parameters\n----------\n")
+    told = re.findall(r"^(\S.*)\n    ", listed.partition("\n\n")[0], re.MULTILINE)
+
+    assert self == "self"
+    assert [each.lstrip("*") for line in told for each in line.split(", ")] == parameters
+
+
 def test_accessor_has_the_methods_that_the_pages_name() -> None:
     assert {"to_modality", "to_display", "to_rgb", "to_zarr", "affine", "header"} <= set(METHODS)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 import numpy as np
 import xarray as xr
@@ -40,6 +42,27 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
     from pydicom import Dataset
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _shows(function: Callable[..., Any]) -> Callable[[Method], Method]:
+    """Let a method show the text and the keywords of the function that it calls, all but the array.
+
+    The line that stands in the method is for who reads this file; `help` and pages show the function's own text.
+    """
+    array, *others = inspect.signature(function).parameters.values()
+    text = inspect.getdoc(function) or ""
+    text = re.sub(rf"^{array.name}\n(    .*\n|\n(?=    ))*", "", text, count=1, flags=re.MULTILINE)
+    text = re.sub(r"^Parameters\n-+\n\n*(?=\S+\n-|\Z)", "", text, flags=re.MULTILINE)
+
+    def shown(method: Method) -> Method:
+        self = next(iter(inspect.signature(method).parameters.values()))
+        method.__doc__ = text
+        method.__signature__ = inspect.signature(function).replace(parameters=[self, *others])  # type: ignore[attr-defined]
+        return method
+
+    return shown
+
 
 @xr.register_dataarray_accessor("dicom")
 class DicomAccessor:
@@ -50,104 +73,137 @@ class DicomAccessor:
 
     @property
     def affine(self) -> np.ndarray:
-        """Index (column, row, slice, 1) to LPS [mm], float64 `(4, 4)`; see `labeled.geometry.affine_of`."""
+        """Index (column, row, slice, 1) to LPS [mm], float64 `(4, 4)`."""
         return affine_of(self._array)
 
+    @_shows(affine_of)
     def to_affine(self, space: Literal["LPS", "RAS"] = "LPS") -> np.ndarray:
-        """The same in LPS or RAS coordinates [mm]; see `labeled.geometry.affine_of`."""
+        """The same in LPS or RAS coordinates [mm]."""
         return affine_of(self._array, space)
 
     @property
     def orientation(self) -> str:
-        """Sides of the patient to which x, y and z point, such as `LPS`; see `labeled.geometry.orientation_of`."""
+        """Sides of the patient to which x, y and z point, such as `LPS`."""
         return orientation_of(self._array)
 
+    @_shows(patient_coords)
     def patient_coords(self) -> xr.DataArray:
-        """The array with coordinates px, py, pz, to select by patient position; see `labeled.patient_index.patient_coords`."""
+        """The array with coordinates px, py, pz, to select by patient position."""
         return patient_coords(self._array)
 
+    @_shows(regular_z)
     def regular_z(self, fill_value: float) -> xr.DataArray:
-        """The array on an even z axis, missing slices filled with a value; see `labeled.regular.regular_z`."""
+        """The array on an even z axis, missing slices filled with a value."""
         return regular_z(self._array, fill_value)
 
+    @_shows(on_grid_of)
     def on_grid_of(self, source: xr.DataArray) -> xr.DataArray:
-        """A segmentation on the planes, rows and columns of its source; see `labeled.segments.on_grid_of`."""
+        """A segmentation on the planes, rows and columns of its source."""
         return on_grid_of(self._array, source)
 
+    @_shows(read_header)
     def header(self, frame: Mapping[str, int] | int = 0) -> Dataset:
-        """Whole header of the instance that a frame is from; see `labeled.origins.read_header`."""
+        """Whole header of the instance that a frame is from."""
         return read_header(self._array, frame)
 
+    @_shows(keep_headers)
     def keep_headers(self) -> xr.DataArray:
-        """The array with the whole headers of its source among its labels, for a store; see `export.dicom_kept.keep_headers`."""
+        """The array with the whole headers of its source among its labels, for a store."""
         return keep_headers(self._array)
 
+    @_shows(to_modality)
     def to_modality(self, *, dtype: DTypeLike | None = None) -> xr.DataArray:
-        """Modality values, with their units; see `labeled.values.to_modality`."""
+        """Modality values, with their units."""
         return to_modality(self._array, dtype=dtype)
 
+    @_shows(to_display)
     def to_display(self, window: WindowChoice = None, *, dtype: str = "uint8") -> xr.DataArray:
-        """Display values through a window or VOI LUT; see `labeled.display.to_display`."""
+        """Display values through a window or VOI LUT."""
         return to_display(self._array, window, dtype=dtype)
 
+    @_shows(to_rgb)
     def to_rgb(self, palette: str | None = None) -> xr.DataArray:
-        """Colors, with a dimension `sample`; see `labeled.color.to_rgb`."""
+        """Colors, with a dimension `sample`."""
         return to_rgb(self._array, palette)
 
+    @_shows(to_srgb)
     def to_srgb(self) -> xr.DataArray:
-        """Colors of sRGB, by the file's ICC profile; see `labeled.icc.to_srgb`."""
+        """Colors of sRGB, by the file's ICC profile."""
         return to_srgb(self._array)
 
+    @_shows(to_real_world)
     def to_real_world(self, name: str | int | None = None, *, dtype: DTypeLike | None = None) -> xr.DataArray:
-        """Real world values by one of the header's mappings; see `labeled.real_world.to_real_world`."""
+        """Real world values by one of the header's mappings."""
         return to_real_world(self._array, name, dtype=dtype)
 
+    @_shows(to_suv)
     def to_suv(self, kind: str = "bw") -> xr.DataArray:
-        """Standardized uptake values; see `labeled.uptake.to_suv`."""
+        """Standardized uptake values."""
         return to_suv(self._array, kind)
 
+    @_shows(overlays)
     def overlays(self) -> xr.DataArray:
-        """Overlay planes; see `labeled.overlays.overlays`."""
+        """Overlay planes."""
         return overlays(self._array)
 
+    @_shows(mask_padding)
     def mask_padding(self) -> xr.DataArray:
-        """The array with NaN where pixels are padding; see `labeled.values.mask_padding`."""
+        """The array with NaN where pixels are padding."""
         return mask_padding(self._array)
 
+    @_shows(padding_mask)
     def padding_mask(self) -> xr.DataArray:
-        """Which pixels are padding; see `labeled.values.padding_mask`."""
+        """Which pixels are padding."""
         return padding_mask(self._array)
 
     def read_region(self, *, threads: int = 1, **indexers: slice | int) -> xr.DataArray:
-        """A part of an image of a slide, read at once; see `labeled.slides.read_region`."""
+        """A part of an array in memory: what `isel(...).compute()` gives, without a graph where that can be done.
+
+        Images of slides as `open_slide` gives them, and their colors by `to_rgb`, are read straight from their tiles: a few
+        tiles take less time than planning to read them. Any other array is computed.
+
+        Parameters
+        ----------
+        threads
+            Threads that decode tiles.
+        **indexers
+            Rows and columns by dimension, as for `isel`.
+        """
         return read_region(self._array, indexers, threads)
 
+    @_shows(write_zarr)
     def to_zarr(self, store: StoreLike, **options: Unpack[ZarrOptions]) -> Written:
-        """Write the array and its labels to a Zarr store; options are those of `export.zarr_store.write_zarr`."""
+        """Write the array and its labels to a Zarr store."""
         return write_zarr(self._array, store, **options)
 
+    @_shows(write_ome_zarr)
     def to_ome_zarr(self, store: StoreLike, **options: Unpack[OmeZarrOptions]) -> Written:
-        """Write the array as an OME-Zarr image; options are those of `export.ome_zarr.write_ome_zarr`."""
+        """Write the array as an OME-Zarr image."""
         return write_ome_zarr(self._array, store, **options)
 
+    @_shows(write_icechunk)
     def to_icechunk(self, store: IcechunkStore, *, group: str = "") -> int:
-        """Write references to the frames to an icechunk store; see `export.virtual_zarr.write_icechunk`."""
+        """Write references to the frames to an icechunk store."""
         return write_icechunk(self._array, store, group=group)
 
+    @_shows(write_kerchunk)
     def to_kerchunk(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-        """References to the frames as a kerchunk file; see `export.virtual_zarr.write_kerchunk`."""
+        """References to the frames as a kerchunk file."""
         return write_kerchunk(self._array, path)
 
+    @_shows(write_dicom)
     def to_dicom(self, directory: str | os.PathLike[str], **options: Unpack[DicomOptions]) -> WrittenDicom:
-        """Write the array as a derived DICOM series; options are those of `export.dicom_files.write_dicom`."""
+        """Write the array as a derived DICOM series."""
         return write_dicom(self._array, directory, **options)
 
+    @_shows(write_segmentation)
     def to_segmentation(self, path: str | os.PathLike[str], source: xr.DataArray, **options: Unpack[SegmentationOptions]) -> WrittenDicom:
-        """Write a mask or labels as a segmentation of `source`; options are those of `export.dicom_segmentation.write_segmentation`."""
+        """Write a mask or labels as a segmentation of `source`."""
         return write_segmentation(self._array, path, source, **options)
 
+    @_shows(write_parametric_map)
     def to_parametric_map(self, path: str | os.PathLike[str], **options: Unpack[ParametricMapOptions]) -> WrittenDicom:
-        """Write a floating-point map as a parametric map; options are those of `export.dicom_parametric.write_parametric_map`."""
+        """Write a floating-point map as a parametric map."""
         return write_parametric_map(self._array, path, **options)
 
 
@@ -158,18 +214,22 @@ class DicomTreeAccessor:
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
+    @_shows(write_zarr_tree)
     def to_zarr(self, store: StoreLike, **options: Unpack[ZarrTreeOptions]) -> Written:
-        """Write all arrays of the tree to one Zarr store; options are those of `export.zarr_store.write_zarr_tree`."""
+        """Write all arrays of the tree to one Zarr store."""
         return write_zarr_tree(self._tree, store, **options)
 
+    @_shows(write_slide_ome_zarr)
     def to_ome_zarr(self, store: StoreLike, **options: Unpack[SlideOmeZarrOptions]) -> Written:
-        """Write the pyramid of a slide as an OME-Zarr image; options are those of `export.slide_ome_zarr.write_slide_ome_zarr`."""
+        """Write the pyramid of a slide as an OME-Zarr image."""
         return write_slide_ome_zarr(self._tree, store, **options)
 
+    @_shows(write_icechunk_tree)
     def to_icechunk(self, store: IcechunkStore, *, group: str = "") -> int:
-        """Write references to the frames of all arrays to an icechunk store; see `export.virtual_zarr_tree`."""
+        """Write references to the frames of all arrays to an icechunk store."""
         return write_icechunk_tree(self._tree, store, group=group)
 
+    @_shows(write_kerchunk_tree)
     def to_kerchunk(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-        """References to the frames of all arrays as a kerchunk file; see `export.virtual_zarr_tree`."""
+        """References to the frames of all arrays as a kerchunk file."""
         return write_kerchunk_tree(self._tree, path)

@@ -112,7 +112,7 @@ def write_dicom(
     >>> import tempfile, xdicom
     >>> ct = xdicom.open_series("testdata/ct")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     written = write_dicom(ct.isel(y=slice(40, 120)), folder, progress=False)
+    ...     written = ct.isel(y=slice(40, 120)).dicom.to_dicom(folder, progress=False)
     ...     xdicom.open_series(folder).sizes["y"], written.instances
     (80, 24)
     """

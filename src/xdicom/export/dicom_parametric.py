@@ -119,7 +119,7 @@ def write_parametric_map(
     >>> ct = xdicom.open_series("testdata/ct")
     >>> density = ct.dicom.to_modality().astype("float32") / 1000 + 1
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     written = write_parametric_map(density, f"{folder}/density.dcm", units="g/cm3", progress=False)
+    ...     written = density.dicom.to_parametric_map(f"{folder}/density.dcm", units="g/cm3", progress=False)
     ...     again = xdicom.open_series(f"{folder}/density.dcm").dicom.to_real_world()
     ...     written.frames, bool((again.values == density.values).all()), again.attrs["units"]
     (24, True, 'g/cm3')

@@ -90,10 +90,10 @@ def write_ome_zarr(
 
     Examples
     --------
-    >>> import numpy as np, xarray as xr, zarr
+    >>> import numpy as np, xarray as xr, xdicom, zarr
     >>> image = xr.DataArray(np.zeros((200, 300), np.uint8), dims=("y", "x"), name="stored_values")
     >>> store = zarr.storage.MemoryStore()
-    >>> written = write_ome_zarr(image, store, progress=False)
+    >>> written = image.dicom.to_ome_zarr(store, progress=False)
     >>> [dataset["path"] for dataset in zarr.open_group(store).attrs["ome"]["multiscales"][0]["datasets"]]
     ['scale0/stored_values', 'scale1/stored_values', 'scale2/stored_values']
     """

@@ -127,10 +127,10 @@ def write_zarr(
 
     Examples
     --------
-    >>> import numpy as np, xarray as xr, zarr
+    >>> import numpy as np, xarray as xr, xdicom, zarr
     >>> slices = xr.DataArray(np.eye(4, dtype=np.int16)[None], dims=("z", "y", "x"), coords={"z": [2.5]}, name="stored_values")
     >>> store = zarr.storage.MemoryStore()
-    >>> write_zarr(slices, store, progress=False)
+    >>> slices.dicom.to_zarr(store, progress=False)
     Written(blocks=1, kept=0, values=32)
     >>> xr.open_zarr(store)["stored_values"].identical(slices)
     True

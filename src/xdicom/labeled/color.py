@@ -66,6 +66,13 @@ def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
         When the file's palette is damaged.
     UnsupportedEncodingError
         When the file has an enhanced palette (PS3.3 C.7.6.23).
+
+    Examples
+    --------
+    >>> import xdicom
+    >>> ct = xdicom.open_series("testdata/ct")
+    >>> ct.dicom.to_display((40, 400)).dicom.to_rgb("HOT_IRON").dims
+    ('z', 'y', 'x', 'sample')
     """
     name = stage(array, (STORED, MODALITY, DISPLAY), "to_rgb")
     interpretation = str(array.attrs.get("photometric_interpretation", ""))

@@ -90,6 +90,16 @@ def to_display(array: xr.DataArray, window: WindowChoice = None, *, dtype: str =
     ValueError
         When `array` holds other values, the window is not one that there is, or no window is given for floating-point
         values, whose range has no bounds.
+
+    Examples
+    --------
+    >>> import xdicom
+    >>> ct = xdicom.open_series("testdata/ct")
+    >>> view = ct.dicom.to_display(window="LUNG")
+    >>> view.name, str(view.dtype)
+    ('display_values', 'uint8')
+    >>> bool((ct.dicom.to_display((40, 400)) == ct.dicom.to_modality().dicom.to_display((40, 400))).all())
+    True
     """
     name = stage(array, (STORED, MODALITY), "to_display")
     refuse_color(array, "to_display")

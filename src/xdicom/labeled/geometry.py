@@ -21,10 +21,26 @@ def affine_of(array: xr.DataArray, space: Literal["LPS", "RAS"] = "LPS") -> np.n
     it is right after slicing, striding and sorting along `z`, `y` and `x`. The third
     column is zero where the series has one slice: one slice tells no step.
 
+    Parameters
+    ----------
+    array
+        A labelled array with a place in the patient, or on a slide.
+    space
+        `"LPS"`, the patient coordinates of DICOM (to the left, to the back, to the head), or `"RAS"`, those of NIfTI.
+
     Raises
     ------
     InconsistentSeriesError
         If the array has no geometry, or its slices are unevenly spaced.
+
+    Examples
+    --------
+    >>> import xdicom
+    >>> ct = xdicom.open_series("testdata/ct")
+    >>> ct.dicom.affine[:3, 3].tolist() == [float(ct[axis][0]) for axis in ("x", "y", "z")]
+    True
+    >>> ct.dicom.to_affine("RAS")[0].tolist() == (-ct.dicom.affine[0]).tolist()
+    True
     """
     cosines, is_slide = array.attrs.get("image_orientation_patient"), False
     if cosines is None and array.attrs.get("total_pixel_matrix_origin") is not None and space == "LPS":

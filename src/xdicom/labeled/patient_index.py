@@ -37,7 +37,7 @@ def patient_coords(array: xr.DataArray) -> xr.DataArray:
     Examples
     --------
     >>> import xdicom
-    >>> ct = patient_coords(xdicom.open_series("testdata/ct"))
+    >>> ct = xdicom.open_series("testdata/ct").dicom.patient_coords()
     >>> voxel = ct.isel(z=3, y=10, x=20)
     >>> point = {name: float(voxel[name]) for name in ("px", "py", "pz")}
     >>> bool(ct.sel(point)["z"] == voxel["z"])

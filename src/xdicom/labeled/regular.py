@@ -48,8 +48,9 @@ def regular_z(array: xr.DataArray, fill_value: float) -> xr.DataArray:
 
     Examples
     --------
+    >>> import xarray as xr, xdicom
     >>> ct = xr.DataArray([[1.0], [2.0], [4.0]], dims=("z", "x"), coords={"z": [0.0, 2.5, 7.5]})
-    >>> regular_z(ct, fill_value=-1024.0)["z"].values.tolist()
+    >>> ct.dicom.regular_z(fill_value=-1024.0)["z"].values.tolist()
     [0.0, 2.5, 5.0, 7.5]
     """
     if "z" not in array.dims or "z" not in array.coords:

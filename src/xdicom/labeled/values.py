@@ -58,6 +58,13 @@ def to_modality(array: xr.DataArray, *, dtype: DTypeLike | None = None) -> xr.Da
     ------
     ValueError
         When `array` does not hold stored values, holds colour, or `dtype` can't hold the result.
+
+    Examples
+    --------
+    >>> import xdicom
+    >>> hu = xdicom.open_series("testdata/ct").dicom.to_modality()
+    >>> hu.name, hu.attrs["units"], str(hu.dtype)
+    ('modality_values', 'HU', 'int32')
     """
     stage(array, (STORED,), "to_modality")
     refuse_color(array, "to_modality")

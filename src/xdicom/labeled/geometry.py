@@ -58,7 +58,7 @@ def affine_of(array: xr.DataArray, space: Literal["LPS", "RAS"] = "LPS") -> np.n
     matrix[:3, 2] = step
     matrix[:3, 3] = x_first * row_direction + y_first * column_direction + first
     matrix[:3, 3] += 0 if is_slide else _shift(array, first, normal)
-    return LPS_TO_RAS @ matrix if space == "RAS" else matrix
+    return (LPS_TO_RAS @ matrix if space == "RAS" else matrix) + 0.0  # no -0.0
 
 
 def _shift(array: xr.DataArray, first: np.ndarray, normal: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ class Plane:
         matrix[:3, 1] = self.column_direction * self.row_spacing_mm
         matrix[:3, 2] = step_mm
         matrix[:3, 3] = first_mm
-        return matrix
+        return matrix + 0.0  # no -0.0
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

@@ -22,8 +22,7 @@ from zarr.storage import MemoryStore, ZipStore
 import distributed
 import xdicom
 from builders import make_cine, make_ct, make_pet
-from conftest import ROOT
-from xdicom import SourceError
+from xdicom import NotDicomError, SourceError
 from xdicom.export.zarr_values import Written
 from xdicom.export.zarr_verify import Verification, verify_zarr
 
@@ -262,20 +261,29 @@ def test_a_store_names_no_file(tmp_path: Path, contents: Callable[[Path], dict[s
 
 @pytest.mark.corpus
 @pytest.mark.filterwarnings("ignore:The value length")  # pydicom, on what some headers hold
-@pytest.mark.parametrize("folder", sorted(p.name for p in (ROOT.parent / "shared" / "data" / "series").glob("*")))
-def test_real_series_come_back_identical(corpus: Path, tmp_path: Path, folder: str) -> None:
-    study = xdicom.open_study(corpus / "series" / folder)
+def test_real_series_come_back_identical(corpus: Path, tmp_path: Path) -> None:
+    arrays = 0
+    for folder in sorted((corpus / "series").iterdir()):
+        try:
+            study = xdicom.open_study(folder)
+        except NotDicomError:  # headers without pixels
+            continue
+        store = tmp_path / f"{folder.name}.zarr"
 
-    study.dicom.to_zarr(tmp_path / "study.zarr", progress=False)
+        study.dicom.to_zarr(store, progress=False)
 
-    again = xr.open_datatree(tmp_path / "study.zarr", engine="zarr")
-    for node in study.subtree:
-        for name, array in node.dataset.data_vars.items():
-            stored = again[node.path].dataset[name]
-            assert stored.identical(array)
-            assert identifiers_in(stored, array) == []
-            for made in ("to_modality", "to_display", "to_rgb"):
-                assert_same_outcome(made, stored, array)
+        again = xr.open_datatree(store, engine="zarr")
+        for node in study.subtree:
+            for name, array in node.dataset.data_vars.items():
+                stored = again[node.path].dataset[name]
+                assert stored.identical(array), folder.name
+                assert identifiers_in(stored, array) == [], folder.name
+                for made in ("to_modality", "to_display", "to_rgb"):
+                    assert_same_outcome(made, stored, array)
+                arrays += 1
+        shutil.rmtree(store)
+
+    assert arrays > 40
 
 
 def identifiers_in(stored: xr.DataArray, array: xr.DataArray) -> list[str]:

@@ -305,16 +305,22 @@ def test_two_hundred_thousand_frames_are_arranged_without_an_object_for_each(tmp
     assert peak / (volumes * planes) < 1000  # bytes: a handful of columns, not a Python object with its values
 
 
+def calls_of(frames: FrameTable) -> int:
+    """Functions that are called while `frames` are arranged, described and reported on."""
+    profile = cProfile.Profile()
+    profile.enable()
+    (grid,) = arrange(frames).grids
+    describe(grid)
+    report_stack(grid)
+    profile.disable()
+    return sum(entry.callcount for entry in profile.getstats())
+
+
 def test_arranging_and_labelling_calls_no_function_for_each_frame(tmp_path: Path) -> None:
     calls = []
     for number, volumes in enumerate((20, 200)):
         frames = many_frames(tmp_path / str(number), volumes, 50)
-        profile = cProfile.Profile()
-        profile.enable()
-        (grid,) = arrange(frames).grids
-        describe(grid)
-        report_stack(grid)
-        profile.disable()
-        calls.append(sum(entry.callcount for entry in profile.getstats()))
+        # The collector of garbage calls functions too, when it pleases: the fewest of several runs are ours.
+        calls.append(min(calls_of(frames) for _ in range(3)))
 
     assert calls[1] - calls[0] < 0.05 * (200 - 20) * 50

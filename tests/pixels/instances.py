@@ -21,7 +21,7 @@ from xdicom.model.markers import frame_starts_by_marker
 from xdicom.pixels.decode import decode_frame
 
 ITEM = 0xFFFEE000
-HAS_OTHER_DECODER = find_spec("libjpeg") is not None
+HAS_OTHER_DECODER = all(find_spec(name) for name in ("pylibjpeg", "libjpeg"))
 """Whether there is a second decoder, with which the few files that differ from the reference are compared."""
 KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from builders import AXIAL, CORONAL, image_position, make_cine, make_ct, make_not_dicom, make_palette, make_pet, make_slices, make_sr
+from doubles import counted_reads
 from xdicom import __version__, open_series, scan
 from xdicom.cli import app
 from xdicom.cli.arguments import parse_chunks, parse_options, parse_window
@@ -114,6 +115,19 @@ def test_info_for_machines_is_the_catalog_as_json_and_nothing_else(two_series: P
 
     assert json.loads(result.stdout) == scan(two_series).to_dict()
     assert result.stderr == ""
+
+
+def test_info_saves_what_it_found_and_reads_only_what_is_new(ct: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    saved = tmp_path_factory.mktemp("saved") / "ct.catalog"
+    run("info", ct, "--save", saved)
+    make_ct(ct, [100.0], names=["new.dcm"])
+
+    with counted_reads(ct) as reads:
+        newer = run("info", ct, "--save", saved).stdout
+        from_saved = run("info", saved).stdout
+
+    assert {Path(path).name for path in reads.opened} == {"new.dcm"}
+    assert from_saved == newer == run("info", ct).stdout
 
 
 def test_info_reports_the_arrays_of_a_series(two_stacks: Path) -> None:

@@ -22,10 +22,10 @@ StorageOptions = Annotated[
 ]
 
 
-def scan_location(location: str | Sequence[str], options: Iterable[str] | None) -> Catalog:
-    """Catalog of a location, with a progress bar."""
+def scan_location(location: str | Sequence[str], options: Iterable[str] | None, known: Catalog | None = None) -> Catalog:
+    """Catalog of a location, with a progress bar; what is `known` and did not change is not read."""
     with progress_on_stderr("headers", "files") as progress:
-        return scan(location, storage_options=parse_options(options) or None, progress=progress)
+        return scan(location, storage_options=parse_options(options) or None, progress=progress, known=known)
 
 
 def parse_options(given: Iterable[str] | None) -> dict[str, object]:

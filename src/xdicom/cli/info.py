@@ -11,15 +11,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
+from xdicom.api import scan
 from xdicom.cli.arguments import StorageOptions, scan_location
 from xdicom.cli.terminal import WIDE, make_table, printable, result_console
 from xdicom.errors import InconsistentSeriesError
+from xdicom.export.catalog_store import is_catalog
 from xdicom.index.catalog import Catalog, Problem, SeriesSummary
 from xdicom.index.report import Report
 from xdicom.index.sizes import readable_size
 from xdicom.index.slide_findings import SlideImage, describe_image
 from xdicom.index.slides import arrange_slide, is_slide
 
+SAVE = (
+    "Also save what was found: all commands and calls take it in place of the location, and read no header. "
+    "Of a catalog that lies in this folder already, what did not change is not read again."
+)
 MOST_REASONS = 5
 """Reasons that are listed unless all problems are asked for."""
 
@@ -29,10 +35,14 @@ def print_series(
     as_json: Annotated[bool, typer.Option("--json", help="Print the table (or the report) as JSON, and nothing else.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Also show the arrays that each series makes, and why.")] = False,
     problems: Annotated[bool, typer.Option("--problems", "--verbose", help="List all that was not read or was odd.")] = False,
+    save: Annotated[str | None, typer.Option("--save", metavar="CATALOG", help=SAVE)] = None,
     options: StorageOptions = None,
 ) -> None:
     """Table of the series at a location; reads headers, no pixels."""
-    catalog = scan_location(locations if len(locations) > 1 else locations[0], options)
+    known = scan(save) if save is not None and is_catalog(save) else None
+    catalog = scan_location(locations if len(locations) > 1 else locations[0], options, known)
+    if save is not None:
+        catalog.save(save)
     if as_json:
         told = catalog.report().to_dict() if report else catalog.to_dict()
         slides = {uid: {"images": [image.to_dict() for image in images], "problems": odd} for uid, images, odd in _slides(catalog)}

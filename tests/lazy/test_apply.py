@@ -14,7 +14,8 @@ from dask.highlevelgraph import HighLevelGraph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xdicom.lazy.apply import _steps, apply, step_behind
+from xdicom.lazy.apply import _steps, apply, apply_together, step_behind
+from xdicom.transforms.blending import DataPath, EnhancedPalette, Weight, blend
 from xdicom.transforms.display import Rendering, render
 from xdicom.transforms.modality import rescale
 from xdicom.transforms.palette import apply_palette
@@ -148,3 +149,21 @@ def test_steps_are_forgotten_with_their_arrays() -> None:
     gc.collect()
 
     assert len(_steps) == before
+
+
+def test_arrays_that_belong_together_are_one_task_for_each_place() -> None:
+    paths = EnhancedPalette(16, (DataPath((8,)), DataPath((8,))), (Weight("CONSTANT", 0.5), Weight("ONE_MINUS")))
+    function = partial(blend, palette=paths)
+    one, two = np.random.default_rng(0).integers(0, 65536, (2, 6, 4, 4)).astype(np.uint16)
+    expected = function(one, two)
+
+    together = apply_together(function, [da.from_array(one, chunks=(2, 4, 4)), two], dtype=paths.dtype, new_axis=3)
+    uneven = apply_together(
+        function, [da.from_array(one, chunks=(4, 4, 4)), da.from_array(two, chunks=(3, 2, 4))], dtype=paths.dtype, new_axis=3
+    )
+
+    assert together.numblocks == (3, 1, 1, 1)
+    assert np.array_equal(together.compute(), expected)
+    assert np.array_equal(pickle.loads(pickle.dumps(uneven)).compute(), expected)
+    assert apply_together(function, [one, two], dtype=paths.dtype, new_axis=3).tobytes() == expected.tobytes()
+    assert together._meta.dtype == expected.dtype

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdicom.errors import PixelDataError
+from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.headers import luts
 from xdicom.headers.columns import seconds_of_day, seconds_since_1970
-from xdicom.headers.dictionary import TAGS
+from xdicom.headers.dictionary import TAGS, to_snake_case
+from xdicom.headers.enhanced_palettes import parse_enhanced_palette
 from xdicom.headers.values import RawValue
 from xdicom.labeled.coords import Coordinate, place_values
 from xdicom.labeled.overlays import planes_of
 from xdicom.labeled.regions import spacing_place
-from xdicom.labeled.tables import palette_to_attrs, real_world_maps_to_attrs, table_to_attrs
+from xdicom.labeled.tables import enhanced_palette_to_attrs, palette_to_attrs, real_world_maps_to_attrs, table_to_attrs
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid
 from xdicom.pixels.color import stored_photometric_interpretation
@@ -25,7 +26,8 @@ _TEXTS = (
     "pixel_spacing_calibration_type", "series_type", "counts_source", "suv_type", "decay_correction", "dose_units", "dose_type",
     "dose_summation_type",
     "segmentation_type", "segmentation_fractional_type", "pixel_presentation", "burned_in_annotation", "complex_image_component",
-    "optical_path_identifier", "dimension_organization_type", "lossy_image_compression", "acquisition_contrast", "sequence_name",
+    "data_type", "optical_path_identifier", "dimension_organization_type",
+    "lossy_image_compression", "acquisition_contrast", "sequence_name",
     "convolution_kernel",
 )  # fmt: skip
 _NUMBERS = (
@@ -71,8 +73,6 @@ def header_attributes(grid: FrameGrid) -> dict[str, object]:
     groups, _ = planes_of(grid.frames.instances)
     if groups:
         attrs["overlay_groups"] = groups
-    if grid.column("data_frame_assignment_sequence") is not None:
-        attrs["has_enhanced_palette"] = True
     attrs |= _encoding_attributes(grid) | _geometry_attributes(grid)
     attrs |= {name: value for name, value in grid.attrs.items() if name != "plane" or grid.plane is not None}
     if grid.plane is None and "pixel_spacing" in attrs and {"imager_pixel_spacing", "pixel_spacing_calibration_type"} & attrs.keys():
@@ -181,6 +181,7 @@ def table_attributes(grid: FrameGrid) -> tuple[dict[str, object], dict[str, Coor
         ("modality_lut", lambda: _modality_tables(grid, attrs, coords)),
         ("voi_luts", lambda: [table_to_attrs(table) for table in luts.parse_voi_luts(item, is_signed=_is_voi_input_signed(grid, attrs))]),
         ("palette", lambda: palette_to_attrs(palette) if (palette := luts.parse_palette(item, is_signed=signed)) else None),
+        ("enhanced_palette", lambda: _enhanced_palette(grid)),
         ("presentation_lut", lambda: table_to_attrs(table) if (table := luts.parse_presentation_lut(item)) else None),
         ("real_world_value_maps", lambda: _real_world_maps(grid, coords)),
     ):
@@ -194,6 +195,16 @@ def table_attributes(grid: FrameGrid) -> tuple[dict[str, object], dict[str, Coor
     if damaged:
         attrs["damaged_tables"] = damaged
     return attrs, coords
+
+
+def _enhanced_palette(grid: FrameGrid) -> dict[str, object] | None:
+    """Which frames are blended and how; or why the colors can't be known, as `refused`."""
+    item = _item(grid, {to_snake_case(keyword): keyword for keyword in _ENHANCED_PALETTE})
+    try:
+        found = parse_enhanced_palette(item, bits_stored=grid.encoding.bits_stored, is_signed=grid.encoding.is_signed)
+    except UnsupportedEncodingError as error:
+        return {"refused": str(error)}
+    return None if found is None else enhanced_palette_to_attrs(*found)
 
 
 def _is_voi_input_signed(grid: FrameGrid, attrs: dict[str, object]) -> bool:
@@ -243,6 +254,9 @@ def _real_world_maps(grid: FrameGrid, coords: dict[str, Coordinate]) -> list[obj
     return list(real_world_maps_to_attrs(sets))
 
 
+_ENHANCED_PALETTE = (
+    "DataFrameAssignmentSequence", "BlendingLUT1Sequence", "BlendingLUT2Sequence", "EnhancedPaletteColorLookupTableSequence",
+)  # fmt: skip
 _LUT_COLUMNS = {
     "voi_lut_sequence": "VOILUTSequence",
     "presentation_lut_sequence": "PresentationLUTSequence",

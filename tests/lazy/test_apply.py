@@ -157,10 +157,10 @@ def test_arrays_that_belong_together_are_one_task_for_each_place() -> None:
     one, two = np.random.default_rng(0).integers(0, 65536, (2, 6, 4, 4)).astype(np.uint16)
     expected = function(one, two)
 
+    halves = [da.from_array(one, chunks=(4, 4, 4)), da.from_array(two, chunks=(3, 2, 4))]
+
     together = apply_together(function, [da.from_array(one, chunks=(2, 4, 4)), two], dtype=paths.dtype, new_axis=3)
-    uneven = apply_together(
-        function, [da.from_array(one, chunks=(4, 4, 4)), da.from_array(two, chunks=(3, 2, 4))], dtype=paths.dtype, new_axis=3
-    )
+    uneven = apply_together(function, halves, dtype=paths.dtype, new_axis=3)
 
     assert together.numblocks == (3, 1, 1, 1)
     assert np.array_equal(together.compute(), expected)

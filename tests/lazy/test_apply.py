@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import tracemalloc
 from functools import partial
 
 import dask
@@ -167,3 +168,17 @@ def test_arrays_that_belong_together_are_one_task_for_each_place() -> None:
     assert np.array_equal(pickle.loads(pickle.dumps(uneven)).compute(), expected)
     assert apply_together(function, [one, two], dtype=paths.dtype, new_axis=3).tobytes() == expected.tobytes()
     assert together._meta.dtype == expected.dtype
+
+
+def test_a_task_takes_the_memory_of_its_input_and_output() -> None:
+    values = np.zeros((8, 512, 512), np.int16)
+    out = apply(partial(rescale, dtype=F4), da.from_array(values, chunks=values.shape), 0.5, 1.0, dtype=F4)
+    (key,) = dask.core.flatten(out.__dask_keys__())
+    dask.get(out.__dask_graph__(), key)
+
+    tracemalloc.start()
+    block = dask.get(out.__dask_graph__(), key)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak + values.nbytes < 1.1 * (values.nbytes + block.nbytes)

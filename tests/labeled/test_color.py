@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from builders import make_file, phantom
-from labeled.opened import opened
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.labeled.color import to_rgb
 from xdicom.labeled.display import to_display
@@ -134,16 +131,6 @@ def test_what_does_not_go_together_is_refused(ct: xr.DataArray) -> None:
         to_rgb(to_rgb(ct, "PET"))
     with pytest.raises(PixelDataError, match="palette: cut off"):
         to_rgb(indexed(palette()).assign_attrs(damaged_tables=["palette: cut off"]))
-
-
-def test_an_enhanced_palette_is_refused_by_name_and_its_gray_values_are_shown(tmp_path: Path) -> None:
-    assignment = [{"DataType": "TISSUE_INTENSITY", "DataPathAssignment": "PRIMARY_SINGLE"}]
-    array = opened(make_file(tmp_path / "us.dcm", {"DataFrameAssignmentSequence": assignment}, phantom(1, dtype=np.uint8)))
-
-    with pytest.raises(UnsupportedEncodingError, match=r"Enhanced Palette Color Lookup Table Sequence, \(0028,140B\)"):
-        to_rgb(array)
-    assert to_rgb(array, "HOT_IRON").sizes["sample"] == 3
-    assert to_display(array).dtype == np.uint8
 
 
 @pytest.mark.parametrize("palette_name", ["HOT_IRON", "PET_20_STEP", "WINTER"])

@@ -67,6 +67,16 @@ def _made() -> dict[str, tuple[xr.DataArray, FrameTable]]:
         palette[f"{color}PaletteColorLookupTableDescriptor"] = [200, 3, 16]
         palette[f"{color}PaletteColorLookupTableData"] = _table(200, 16, seed)
     make_file(folder / "palette.dcm", palette, rng.integers(0, 256, (FRAMES, ROWS, COLUMNS), np.uint8))
+    supplemental = {**palette, "PhotometricInterpretation": "MONOCHROME2", "PixelPresentation": "COLOR"}
+    shown = {
+        "PresentationLUTSequence": [{"LUTDescriptor": [256, 0, 12], "LUTData": _table(256, 12, 5)}],
+        "WindowCenter": 90,
+        "WindowWidth": 77,
+    }
+    make_file(folder / "supplemental.dcm", supplemental, rng.integers(0, 256, (FRAMES, ROWS, COLUMNS), np.uint8))
+    make_file(folder / "shown.dcm", shown, rng.integers(0, 256, (FRAMES, ROWS, COLUMNS), np.uint8))
+    inverted = {"PhotometricInterpretation": "MONOCHROME1", "DoseGridScaling": 0.25, "DoseUnits": "GY"}
+    make_file(folder / "inverted.dcm", inverted, rng.integers(0, 2**32, (FRAMES, ROWS, COLUMNS), np.uint32))
     grids = {path.stem: only_grid(path) for path in folder.iterdir()}
     return {name: (label(frames_to_dask(grid), grid).load(), grid.frames) for name, grid in grids.items()}
 
@@ -95,6 +105,10 @@ TRANSFORMS: dict[str, tuple[str, Transform]] = {
     "voi lut behind modality": ("tables", lambda array: array.dicom.to_modality().dicom.to_display("curve")),
     "well-known palette": ("ct", lambda array: array.dicom.to_rgb("HOT_IRON")),
     "palette": ("palette", lambda array: array.dicom.to_rgb()),
+    "supplemental palette": ("supplemental", lambda array: array.dicom.to_rgb()),
+    "presentation lut": ("shown", lambda array: array.dicom.to_display()),
+    "dose": ("inverted", lambda array: array.dicom.to_modality()),
+    "inverted": ("inverted", lambda array: array.dicom.to_display((1e8, 7e8))),
     "rgb": ("rgb", lambda array: array.dicom.to_rgb()),
     "ybr": ("ybr", lambda array: array.dicom.to_rgb()),
     "icc": ("ybr", lambda array: array.dicom.to_srgb()),
@@ -149,6 +163,21 @@ def test_an_array_opened_again_from_zarr_gives_equal_bits(name: str, tmp_path: P
     again = xr.open_zarr(tmp_path / "array.zarr")["stored_values"]
 
     assert_equal_bits(transform(again).compute(), whole(name))
+
+
+@pytest.mark.parametrize("chunks", [{"z": 1}, {"z": 2}, {"y": 100}, {"z": 1, "y": (299, 1)}, {"x": 7}])
+def test_frames_large_and_small_are_shown_alike_however_they_are_cut(chunks: dict[str, int]) -> None:
+    values = np.arange(2 * 300 * 300).reshape(2, 300, 300).astype(np.int16)
+    coords = {
+        "window_center": ("z", [40.5, 900.0]),
+        "window_width": ("z", [81.0, 5000.0]),
+        "rescale_slope": 1.0,
+        "rescale_intercept": -1024.0,
+    }
+    array = xr.DataArray(values, dims=("z", "y", "x"), coords=coords, attrs={"bits_stored": 16}, name="stored_values")
+
+    for window in (None, (40, 400), (41.5, 333)):
+        assert_equal_bits(array.chunk(chunks).dicom.to_display(window).compute(), array.dicom.to_display(window))
 
 
 def assert_equal_bits(one: xr.DataArray, other: xr.DataArray) -> None:

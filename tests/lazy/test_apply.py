@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import tracemalloc
 from functools import partial
 
 import dask
@@ -14,7 +15,8 @@ from dask.highlevelgraph import HighLevelGraph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xdicom.lazy.apply import _steps, apply, step_behind
+from xdicom.lazy.apply import _steps, apply, apply_together, step_behind
+from xdicom.transforms.blending import DataPath, EnhancedPalette, Weight, blend
 from xdicom.transforms.display import Rendering, render
 from xdicom.transforms.modality import rescale
 from xdicom.transforms.palette import apply_palette
@@ -148,3 +150,35 @@ def test_steps_are_forgotten_with_their_arrays() -> None:
     gc.collect()
 
     assert len(_steps) == before
+
+
+def test_arrays_that_belong_together_are_one_task_for_each_place() -> None:
+    paths = EnhancedPalette(16, (DataPath((8,)), DataPath((8,))), (Weight("CONSTANT", 0.5), Weight("ONE_MINUS")))
+    function = partial(blend, palette=paths)
+    one, two = np.random.default_rng(0).integers(0, 65536, (2, 6, 4, 4)).astype(np.uint16)
+    expected = function(one, two)
+
+    halves = [da.from_array(one, chunks=(4, 4, 4)), da.from_array(two, chunks=(3, 2, 4))]
+
+    together = apply_together(function, [da.from_array(one, chunks=(2, 4, 4)), two], dtype=paths.dtype, new_axis=3)
+    uneven = apply_together(function, halves, dtype=paths.dtype, new_axis=3)
+
+    assert together.numblocks == (3, 1, 1, 1)
+    assert np.array_equal(together.compute(), expected)
+    assert np.array_equal(pickle.loads(pickle.dumps(uneven)).compute(), expected)
+    assert apply_together(function, [one, two], dtype=paths.dtype, new_axis=3).tobytes() == expected.tobytes()
+    assert together._meta.dtype == expected.dtype
+
+
+def test_a_task_takes_the_memory_of_its_input_and_output() -> None:
+    values = np.zeros((8, 512, 512), np.int16)
+    out = apply(partial(rescale, dtype=F4), da.from_array(values, chunks=values.shape), 0.5, 1.0, dtype=F4)
+    (key,) = dask.core.flatten(out.__dask_keys__())
+    dask.get(out.__dask_graph__(), key)
+
+    tracemalloc.start()
+    block = dask.get(out.__dask_graph__(), key)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak + values.nbytes < 1.1 * (values.nbytes + block.nbytes)

@@ -35,7 +35,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def without_loop(values: np.ndarray, *parameters: object, rendering: Rendering) -> np.ndarray:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(display, "has_loop", lambda *_: False)
+        patch.setattr(display, "_is_plain_window", lambda *_: False)
         return render(values, *parameters, rendering=rendering)
 
 
@@ -75,7 +75,9 @@ def test_parameters_may_vary_along_any_axis(shape: tuple[int, ...]) -> None:
 
 
 def test_the_loop_means_the_same_before_it_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(display, "window_loop", lambda _, arithmetic: compiled.loop_in(arithmetic.type))
+    monkeypatch.setattr(
+        display, "window_loops", lambda _, arithmetic: compiled.Loops(compiled.steps_in(arithmetic.type), compiled.write_line)
+    )
     values = VALUES.reshape(-1)[::15]
 
     for dtype, modality, slope, intercept in KINDS[:3]:
@@ -107,5 +109,5 @@ def test_any_numbers_give_equal_bits(center: float, width: float, slope: float, 
 def test_few_pixels_are_shown_without_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "_seen", 0)
 
-    assert compiled.window_loop(1000, np.dtype("f4")) is None
+    assert compiled.window_loops(1000, np.dtype("f4")) is None
     assert compiled._seen == 1000

@@ -29,7 +29,7 @@ _WELL_KNOWN = "1.2.840.10008."
 _OF_NO_ELEMENT = frozenset({
     "affine", "plane", "is_regular", "is_sheared", "shear_degrees", "incomplete", "missing_axis", "missing_cells", "missing_positions",
     "missing_slices", "missing_values", "odd_places", "filled_positions", "damaged_tables", "stored_dtype", "value_range", "color_space",
-    "tile_rows", "tile_columns", "has_enhanced_palette", "overlay_groups", "modality_lut", "modality_luts", "modality_lut_index",
+    "tile_rows", "tile_columns", "enhanced_palette", "overlay_groups", "modality_lut", "modality_luts", "modality_lut_index",
     "voi_luts",
     "presentation_lut", "palette", "real_world_value_maps", "real_world_value_map_index", "segments", "pet_units", "units", "long_name",
     "source", "standard_name", "time", "cardiac_phase", "slice", "slice_time", "frame", "repetition", "acquisition", "diffusion", "b_value",

@@ -41,7 +41,8 @@ _TABLE = """
 0018: 9314 SQ CTReconstructionSequence, 9321 SQ CTExposureSequence, 9325 SQ CTXRayDetailsSequence, 9326 SQ CTPositionSequence
 0018: 9327 FD TablePosition, 9328 FD ExposureTimeInms, 9329 SQ CTImageFrameTypeSequence, 9330 FD XRayTubeCurrentInmA
 0018: 9332 FD ExposureInmAs, 9345 FD CTDIvol, 9504 SQ XRay3DFrameTypeSequence, 9601 SQ DiffusionBMatrixSequence
-0018: 9751 SQ PETFrameTypeSequence, 9835 SQ PhotoacousticImageFrameTypeSequence
+0018: 9751 SQ PETFrameTypeSequence, 9807 SQ ImageDataTypeSequence, 9808 CS DataType
+0018: 9835 SQ PhotoacousticImageFrameTypeSequence
 0020: 000D UI StudyInstanceUID, 000E UI SeriesInstanceUID, 0011 IS SeriesNumber, 0012 IS AcquisitionNumber, 0013 IS InstanceNumber
 0020: 0032 DS ImagePositionPatient, 0037 DS ImageOrientationPatient, 0052 UI FrameOfReferenceUID, 0060 CS Laterality
 0020: 0100 IS TemporalPositionIdentifier, 0105 IS NumberOfTemporalPositions, 0110 DS TemporalResolution
@@ -73,7 +74,11 @@ _TABLE = """
 0028: 1203 OW BluePaletteColorLookupTableData, 1204 OW AlphaPaletteColorLookupTableData
 0028: 1221 OW SegmentedRedPaletteColorLookupTableData, 1222 OW SegmentedGreenPaletteColorLookupTableData
 0028: 1223 OW SegmentedBluePaletteColorLookupTableData, 1224 OW SegmentedAlphaPaletteColorLookupTableData, 2000 OB ICCProfile
-0028: 1401 SQ DataFrameAssignmentSequence
+0028: 1401 SQ DataFrameAssignmentSequence, 1402 CS DataPathAssignment, 1403 US BitsMappedToColorLookupTable
+0028: 1404 SQ BlendingLUT1Sequence, 1405 CS BlendingLUT1TransferFunction, 1406 FD BlendingWeightConstant
+0028: 1407 US BlendingLookupTableDescriptor, 1408 OW BlendingLookupTableData, 140B SQ EnhancedPaletteColorLookupTableSequence
+0028: 140C SQ BlendingLUT2Sequence, 140D CS BlendingLUT2TransferFunction, 140E CS DataPathID, 140F CS RGBLUTTransferFunction
+0028: 1410 CS AlphaLUTTransferFunction
 0028: 2002 CS ColorSpace, 2110 CS LossyImageCompression, 2112 DS LossyImageCompressionRatio, 2114 CS LossyImageCompressionMethod
 0028: 3000 SQ ModalityLUTSequence, 3002 US|SS LUTDescriptor, 3003 LO LUTExplanation, 3004 LO ModalityLUTType, 3006 US|OW LUTData
 0028: 3010 SQ VOILUTSequence, 3110 SQ SoftcopyVOILUTSequence, 9110 SQ PixelMeasuresSequence, 9132 SQ FrameVOILUTSequence

@@ -43,7 +43,7 @@ def parse_modality_lut(item: Item, *, is_signed: bool | None = None) -> LookupTa
         When the table is damaged.
     """
     for table in _tables(item, 0x00283000):
-        return _table(table, LUT_DESCRIPTOR, LUT_DATA, _signed(item, is_signed), text(table, LUT_EXPLANATION))
+        return parse_table(table, LUT_DESCRIPTOR, LUT_DATA, is_signed=_signed(item, is_signed), explanation=text(table, LUT_EXPLANATION))
     return None
 
 
@@ -86,7 +86,7 @@ def parse_voi_luts(item: Item, *, is_signed: bool | None = None) -> tuple[Lookup
     for table in _tables(item, 0x00283010):
         descriptor = table.get(LUT_DESCRIPTOR)
         signed = _signed(item, is_signed) or (descriptor is not None and descriptor.vr == "SS")
-        tables.append(_table(table, LUT_DESCRIPTOR, LUT_DATA, signed, text(table, LUT_EXPLANATION)))
+        tables.append(parse_table(table, LUT_DESCRIPTOR, LUT_DATA, is_signed=signed, explanation=text(table, LUT_EXPLANATION)))
     return tuple(tables)
 
 
@@ -99,7 +99,7 @@ def parse_presentation_lut(item: Item) -> LookupTable | None:
         When the table is damaged.
     """
     for table in _tables(item, 0x20500010):
-        return _table(table, LUT_DESCRIPTOR, LUT_DATA, False, text(table, LUT_EXPLANATION))
+        return parse_table(table, LUT_DESCRIPTOR, LUT_DATA, is_signed=False, explanation=text(table, LUT_EXPLANATION))
     return None
 
 
@@ -117,18 +117,10 @@ def parse_palette(item: Item, *, is_signed: bool | None = None) -> Palette | Non
         uid = text(item, 0x00281199)
         return well_known_palette(uid) if uid in PALETTE_UIDS.values() else None
     signed = _signed(item, is_signed)
-    tables: list[LookupTable | None] = []
-    for number, color in enumerate(COLORS):
-        descriptor, plain, segmented = (tag + number for tag in (0x00281101, 0x00281201, 0x00281221))
-        if plain in item:
-            tables.append(_table(item, descriptor, plain, signed))
-        elif segmented in item:
-            tables.append(_segmented_table(item, descriptor, segmented, signed))
-        elif color == "alpha":
-            tables.append(None)
-        else:
-            raise PixelDataError(f"the header has a palette without data for {color}, ({plain >> 16:04X},{plain & 0xFFFF:04X})")
-    red, green, blue, alpha = tables
+    red, green, blue, alpha = (parse_color_table(item, number, is_signed=signed) for number in range(len(COLORS)))
+    for number, table in enumerate((red, green, blue)):
+        if table is None:
+            raise PixelDataError(f"the header has a palette without data for {COLORS[number]}, (0028,{0x1201 + number:04X})")
     assert red is not None
     assert green is not None
     assert blue is not None
@@ -138,14 +130,52 @@ def parse_palette(item: Item, *, is_signed: bool | None = None) -> Palette | Non
         raise PixelDataError(str(error)) from error
 
 
+def parse_color_table(item: Item, number: int, *, is_signed: bool) -> LookupTable | None:
+    """The table of one of `COLORS`, plain or segmented, or None where it has no data (PS3.3 C.7.6.3.1.5).
+
+    Raises
+    ------
+    PixelDataError
+        When the table is damaged.
+    """
+    descriptor, plain, segmented = (tag + number for tag in (0x00281101, 0x00281201, 0x00281221))
+    if plain in item:
+        return parse_table(item, descriptor, plain, is_signed=is_signed)
+    return _segmented_table(item, descriptor, segmented, is_signed) if segmented in item else None
+
+
 def parse_real_world_maps(item: Item) -> tuple[RealWorldMap, ...]:
     """Real-world value mappings (0040,9096), alternatives to each other (PS3.3 C.7.6.16.2.11).
 
     A linear mapping without a range maps all values. What has neither slope nor table, or a table without a first
     value mapped, is left out: it maps nothing.
     """
-    found = (_real_world_map(entry) for entry in _items(item, 0x00409096))
+    found = (_real_world_map(entry) for entry in items_of(item, 0x00409096))
     return tuple(mapping for mapping in found if mapping is not None)
+
+
+def parse_table(item: Item, descriptor_tag: int, data_tag: int, *, is_signed: bool, explanation: str = "") -> LookupTable:
+    """The table that a descriptor and its data make.
+
+    Raises
+    ------
+    PixelDataError
+        When it is damaged.
+    """
+    entries, first_mapped, bits = _descriptor(item, descriptor_tag, is_signed)
+    raw = item.get(data_tag)
+    length = 0 if raw is None else len(raw.data)
+    if raw is None or length < entries * (1 if bits <= 8 else 2):
+        raise PixelDataError(
+            f"lookup table ({data_tag >> 16:04X},{data_tag & 0xFFFF:04X}) has {length} bytes; "
+            f"its descriptor promises {entries} entries of {bits} bits"
+        )
+    # entries of 8 bits are packed, or stand in words of 16 all the same (PS3.3 C.11.1.1.1)
+    data = _words(raw)[:entries] if length >= 2 * entries else _bytes(raw)[:entries]
+    largest = int(data.max())
+    if bits <= 8 and largest > 255:
+        bits = 16
+    return LookupTable(first_mapped, data.astype(np.uint8 if bits <= 8 else np.uint16), max(bits, largest.bit_length()), explanation)
 
 
 def text(item: Item, tag: int) -> str:
@@ -164,16 +194,23 @@ def first(item: Item, tag: int) -> int | float | None:
     return found[0] if found else None
 
 
-def _tables(item: Item, tag: int) -> list[dict[int, RawValue]]:
-    """Items of a sequence of lookup tables; one whose descriptor and data are both empty is no table."""
-    return [entry for entry in _items(item, tag) if any(len(entry[part].data) for part in (LUT_DESCRIPTOR, LUT_DATA) if part in entry)]
+def items_of(item: Item, tag: int) -> list[dict[int, RawValue]]:
+    """Items of a sequence, none where it is missing.
 
-
-def _items(item: Item, tag: int) -> list[dict[int, RawValue]]:
+    Raises
+    ------
+    PixelDataError
+        When the sequence is damaged.
+    """
     try:
         return item[tag].items() if tag in item else []
     except UncertainHeaderError as doubt:
         raise PixelDataError(f"sequence {tag:08X} is damaged: {doubt}") from doubt
+
+
+def _tables(item: Item, tag: int) -> list[dict[int, RawValue]]:
+    """Items of a sequence of lookup tables; one whose descriptor and data are both empty is no table."""
+    return [entry for entry in items_of(item, tag) if any(len(entry[part].data) for part in (LUT_DESCRIPTOR, LUT_DATA) if part in entry)]
 
 
 def _signed(item: Item, is_signed: bool | None) -> bool:
@@ -191,23 +228,6 @@ def _descriptor(item: Item, tag: int, is_signed: bool) -> tuple[int, int, int]:
     if not 1 <= bits <= 16:
         raise PixelDataError(f"lookup table descriptor ({tag >> 16:04X},{tag & 0xFFFF:04X}) has entries of {bits} bits")
     return entries or 0x10000, first_mapped, bits
-
-
-def _table(item: Item, descriptor_tag: int, data_tag: int, is_signed: bool, explanation: str = "") -> LookupTable:
-    entries, first_mapped, bits = _descriptor(item, descriptor_tag, is_signed)
-    raw = item.get(data_tag)
-    length = 0 if raw is None else len(raw.data)
-    if raw is None or length < entries * (1 if bits <= 8 else 2):
-        raise PixelDataError(
-            f"lookup table ({data_tag >> 16:04X},{data_tag & 0xFFFF:04X}) has {length} bytes; "
-            f"its descriptor promises {entries} entries of {bits} bits"
-        )
-    # entries of 8 bits are packed, or stand in words of 16 all the same (PS3.3 C.11.1.1.1)
-    data = _words(raw)[:entries] if length >= 2 * entries else _bytes(raw)[:entries]
-    largest = int(data.max())
-    if bits <= 8 and largest > 255:
-        bits = 16
-    return LookupTable(first_mapped, data.astype(np.uint8 if bits <= 8 else np.uint16), max(bits, largest.bit_length()), explanation)
 
 
 def _segmented_table(item: Item, descriptor_tag: int, data_tag: int, is_signed: bool) -> LookupTable:
@@ -237,8 +257,8 @@ def _real_world_map(item: Item) -> RealWorldMap | None:
     slope, intercept, entries = first(item, 0x00409225), first(item, 0x00409224), numbers(item, 0x00409212)
     if (slope is None and not entries) or (entries and low is None):
         return None
-    units = _items(item, 0x004008EA)
-    quantities = [concept for entry in _items(item, 0x00409220) for concept in _items(entry, 0x0040A168)]
+    units = items_of(item, 0x004008EA)
+    quantities = [concept for entry in items_of(item, 0x00409220) for concept in items_of(entry, 0x0040A168)]
     low, high = -math.inf if low is None else float(low), math.inf if high is None else float(high)
     table = LookupTable(int(min(low, high)), np.array(entries, np.float64), bits=64) if entries else None
     return RealWorldMap(

@@ -62,6 +62,7 @@ def candidates_of(records: Records, diffusion: Diffusion | None, weights: np.nda
             found.append(Candidate(kind, labels, distinct.astype(object), {"source": source}))
 
     number("segment", records.numbers("referenced_segment_number"), 1, "", "ReferencedSegmentNumber")
+    text("data_type", "data_type", "DataType")
     text("optical_path", "optical_path_identifier", "OpticalPathIdentifier")
     number("kvp", records.numbers("kvp"), 0.1, "kV", "KVP")
     effective = records.numbers("effective_echo_time")

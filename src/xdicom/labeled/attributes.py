@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdicom.errors import PixelDataError
-from xdicom.headers import luts
 from xdicom.headers.columns import seconds_of_day, seconds_since_1970
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
 from xdicom.labeled.coords import Coordinate, place_values
 from xdicom.labeled.overlays import planes_of
 from xdicom.labeled.regions import spacing_place
-from xdicom.labeled.tables import palette_to_attrs, real_world_maps_to_attrs, table_to_attrs
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid
 from xdicom.pixels.color import stored_photometric_interpretation
-from xdicom.transforms.modality import modality_range
 
 _TEXTS = (
     "modality", "sop_class_uid", "study_instance_uid", "series_instance_uid", "frame_of_reference_uid", "sop_instance_uid",
@@ -25,7 +21,8 @@ _TEXTS = (
     "pixel_spacing_calibration_type", "series_type", "counts_source", "suv_type", "decay_correction", "dose_units", "dose_type",
     "dose_summation_type",
     "segmentation_type", "segmentation_fractional_type", "pixel_presentation", "burned_in_annotation", "complex_image_component",
-    "optical_path_identifier", "dimension_organization_type", "lossy_image_compression", "acquisition_contrast", "sequence_name",
+    "data_type", "optical_path_identifier", "dimension_organization_type",
+    "lossy_image_compression", "acquisition_contrast", "sequence_name",
     "convolution_kernel",
 )  # fmt: skip
 _NUMBERS = (
@@ -71,8 +68,6 @@ def header_attributes(grid: FrameGrid) -> dict[str, object]:
     groups, _ = planes_of(grid.frames.instances)
     if groups:
         attrs["overlay_groups"] = groups
-    if grid.column("data_frame_assignment_sequence") is not None:
-        attrs["has_enhanced_palette"] = True
     attrs |= _encoding_attributes(grid) | _geometry_attributes(grid)
     attrs |= {name: value for name, value in grid.attrs.items() if name != "plane" or grid.plane is not None}
     if grid.plane is None and "pixel_spacing" in attrs and {"imager_pixel_spacing", "pixel_spacing_calibration_type"} & attrs.keys():
@@ -166,111 +161,6 @@ def _parameter(column: Column, part: int, dims: tuple[str, ...], grid: FrameGrid
     places, along = place_values(np.unique(values, return_inverse=True)[1].reshape(-1)[codes], dims)
     distinct = np.unique(values)
     return places, distinct[along], {}
-
-
-def table_attributes(grid: FrameGrid) -> tuple[dict[str, object], dict[str, Coordinate]]:
-    """Look-up tables of the header as attributes, and which of several holds for which frames, as coordinates.
-
-    A damaged table is left out and named in the attribute `damaged_tables`: a transform that needs it refuses.
-    """
-    attrs: dict[str, object] = {}
-    coords: dict[str, Coordinate] = {}
-    damaged: list[str] = []
-    item, signed = _item(grid, _LUT_COLUMNS), grid.encoding.is_signed
-    for name, make in (
-        ("modality_lut", lambda: _modality_tables(grid, attrs, coords)),
-        ("voi_luts", lambda: [table_to_attrs(table) for table in luts.parse_voi_luts(item, is_signed=_is_voi_input_signed(grid, attrs))]),
-        ("palette", lambda: palette_to_attrs(palette) if (palette := luts.parse_palette(item, is_signed=signed)) else None),
-        ("presentation_lut", lambda: table_to_attrs(table) if (table := luts.parse_presentation_lut(item)) else None),
-        ("real_world_value_maps", lambda: _real_world_maps(grid, coords)),
-    ):
-        try:
-            value = make()
-        except PixelDataError as error:
-            damaged.append(f"{name}: {error}")
-            continue
-        if value:
-            attrs[name] = value
-    if damaged:
-        attrs["damaged_tables"] = damaged
-    return attrs, coords
-
-
-def _is_voi_input_signed(grid: FrameGrid, attrs: dict[str, object]) -> bool:
-    """Whether first values mapped of VOI LUTs are signed, whatever their VR says (PS3.3 C.11.2.1.1)."""
-    if "modality_lut" in attrs or "modality_luts" in attrs:
-        return False
-    slope, intercept = grid.column("rescale_slope"), grid.column("rescale_intercept")
-    if slope is None and intercept is None:
-        return grid.encoding.is_signed
-    slopes, intercepts = (_stated(column, default) for column, default in ((slope, 1.0), (intercept, 0.0)))
-    return min(modality_range(grid.encoding.dtype, slopes, intercepts.min(), grid.encoding.bits_stored)) < 0
-
-
-def _stated(column: Column | None, default: float) -> np.ndarray:
-    numbers = np.zeros(0) if column is None else column.first_numbers()
-    numbers = numbers[np.isfinite(numbers)]
-    return numbers if numbers.size else np.array([default])
-
-
-def _modality_tables(grid: FrameGrid, attrs: dict[str, object], coords: dict[str, Coordinate]) -> dict[str, object] | None:
-    column = grid.column("modality_lut_sequence")
-    if column is None or column.kind != "raw":
-        return None
-    signed = grid.encoding.is_signed
-    tables = [luts.parse_modality_lut({TAGS["ModalityLUTSequence"]: value}, is_signed=signed) for value in column.values]
-    kinds = {luts.parse_rescale_type({TAGS["ModalityLUTSequence"]: value}) for value in column.values}
-    if len(kinds) == 1 and (kind := kinds.pop()):
-        attrs["rescale_type"] = kind
-    found = [table_to_attrs(table) for table in tables if table is not None]
-    if len(found) == 1 and column.is_complete:
-        return found[0]
-    if found:
-        attrs["modality_luts"] = found
-        places, codes = place_values(column.codes.reshape(grid.rows.shape), tuple(axis.name for axis in grid.axes))
-        coords["modality_lut_index"] = (places, codes.astype(np.int64), {})
-    return None
-
-
-def _real_world_maps(grid: FrameGrid, coords: dict[str, Coordinate]) -> list[object]:
-    column = grid.column("real_world_value_mapping_sequence")
-    if column is None or column.kind != "raw":
-        return []
-    sets = [luts.parse_real_world_maps({TAGS["RealWorldValueMappingSequence"]: value}) for value in column.values]
-    if len(sets) > 1 or not column.is_complete:
-        places, codes = place_values(column.codes.reshape(grid.rows.shape), tuple(axis.name for axis in grid.axes))
-        coords["real_world_value_map_index"] = (places, codes.astype(np.int64), {})
-    return list(real_world_maps_to_attrs(sets))
-
-
-_LUT_COLUMNS = {
-    "voi_lut_sequence": "VOILUTSequence",
-    "presentation_lut_sequence": "PresentationLUTSequence",
-    "palette_color_lookup_table_uid": "PaletteColorLookupTableUID",
-    "photometric_interpretation": "PhotometricInterpretation",
-    **{
-        f"{prefix.lower()}_palette_color_lookup_table_{kind.lower()}": f"{prefix}PaletteColorLookupTable{kind}"
-        for prefix in ("Red", "Green", "Blue", "Alpha")
-        for kind in ("Descriptor", "Data")
-    },
-    **{
-        f"segmented_{color.lower()}_palette_color_lookup_table_data": f"Segmented{color}PaletteColorLookupTableData"
-        for color in ("Red", "Green", "Blue", "Alpha")
-    },
-}
-
-
-def _item(grid: FrameGrid, names: dict[str, str]) -> dict[int, RawValue]:
-    """Raw values of the first frame that has them, by tag."""
-    item: dict[int, RawValue] = {}
-    for name, keyword in names.items():
-        column = grid.column(name)
-        value = column.first() if column is not None and column.kind == "raw" else None
-        if isinstance(value, RawValue):
-            item[TAGS[keyword]] = value
-        elif column is not None and column.kind == "text" and isinstance(column.first(), str):
-            item[TAGS[keyword]] = RawValue("CS", str(column.first()).encode("latin_1"))
-    return item
 
 
 def _uptake_attributes(grid: FrameGrid) -> dict[str, object]:

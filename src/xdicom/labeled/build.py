@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xdicom.labeled.attributes import header_attributes, parameter_coordinates, table_attributes
+from xdicom.labeled.attributes import header_attributes, parameter_coordinates
 from xdicom.labeled.coords import header_coordinates
+from xdicom.labeled.header_tables import table_attributes
 from xdicom.labeled.regions import region_attributes
 from xdicom.labeled.segments import segment_attributes
 from xdicom.lazy.cells import Array

@@ -23,8 +23,9 @@ from xdicom.labeled.parameters import (
     stage,
     window_coords,
 )
-from xdicom.labeled.tables import palette_from_attrs
-from xdicom.lazy.apply import apply
+from xdicom.labeled.tables import enhanced_palette_from_attrs, palette_from_attrs
+from xdicom.lazy.apply import apply, apply_together
+from xdicom.transforms.blending import blend
 from xdicom.transforms.color import to_rgb as samples_to_rgb
 from xdicom.transforms.display import render_supplemental
 from xdicom.transforms.palette import Palette, apply_palette
@@ -32,6 +33,12 @@ from xdicom.transforms.well_known_palettes import PALETTE_UIDS, well_known_palet
 
 SAMPLE = "sample"
 """Name of the dimension of colour samples."""
+
+DATA_TYPE = "data_type"
+"""Name of the dimension of frames that an enhanced palette blends."""
+
+_EACH_FRAME = ("instance_number", "sop_instance_uid", "frame_number")
+"""Coordinates that are true of one frame, and not of what several are blended to."""
 
 
 def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
@@ -42,6 +49,8 @@ def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
       hold all that the palette says, else uint16.
     - Grayscale with a supplemental palette: values from its first one on are coloured, those below are gray through
       the file's window.
+    - Grayscale with an enhanced palette (PS3.3 C.7.6.23): frames of several data types, tissue and flow, blended to one picture;
+      the dimension `data_type` is gone.
     - Grayscale with `palette`: display values (of `to_display()` without a choice of window, if they are not display
       values yet) coloured.
 
@@ -65,7 +74,7 @@ def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
     PixelDataError
         When the file's palette is damaged.
     UnsupportedEncodingError
-        When the file has an enhanced palette (PS3.3 C.7.6.23).
+        When the file has an enhanced palette, and the standard does not say what the colours are.
 
     Examples
     --------
@@ -88,14 +97,41 @@ def to_rgb(array: xr.DataArray, palette: str | None = None) -> xr.DataArray:
         return _colored(array, palette_from_attrs(array.attrs["palette"]))
     if palette is not None:
         return _colored(_as_display(array), well_known_palette(palette))
-    if array.attrs.get("has_enhanced_palette"):
-        raise UnsupportedEncodingError(
-            "colours of an enhanced palette (Enhanced Palette Color Lookup Table Sequence, (0028,140B)), which mixes several kinds of "
-            "data, are not read: to_display() shows the gray values, to_rgb(palette=...) colours them by a palette of the standard"
-        )
+    refuse_damaged(array, "enhanced_palette")
+    if name == STORED and "enhanced_palette" in array.attrs:
+        return _blended(array)
     if name == STORED and "palette" in array.attrs:
         return _supplemented(array, palette_from_attrs(array.attrs["palette"]))
     raise ValueError(f"these values are grayscale: name a palette ({', '.join(PALETTE_UIDS)}), or use to_display()")
+
+
+def _blended(array: xr.DataArray) -> xr.DataArray:
+    """Colours of the frames of all data types that lie at one place."""
+    said = array.attrs["enhanced_palette"]
+    if "refused" in said:
+        raise UnsupportedEncodingError(f"{said['refused']}; to_rgb(palette=...) colours gray values by a palette of the standard")
+    data_types, palette = enhanced_palette_from_attrs(said)
+    if array.dtype.kind != "u":
+        raise ValueError("an enhanced palette takes stored values as they are: call to_rgb() before mask_padding() and the like")
+    frames = [_of_data_type(array, data_type) for data_type in data_types]
+    data = apply_together(partial(blend, palette=palette), [frame.data for frame in frames], dtype=palette.dtype, new_axis=3)
+    return _with_samples(frames[0].drop_vars(DATA_TYPE, errors="ignore"), data, 3, (DATA_TYPE, *_EACH_FRAME))
+
+
+def _of_data_type(array: xr.DataArray, data_type: str) -> xr.DataArray:
+    """The frames of a data type, without the dimension of these."""
+    if DATA_TYPE in array.dims:
+        found = [str(each) for each in array[DATA_TYPE].values.tolist()]
+        if data_type in found:
+            return array.isel({DATA_TYPE: found.index(data_type)})
+    else:
+        found = [str(array.coords[DATA_TYPE].values) if DATA_TYPE in array.coords else str(array.attrs.get(DATA_TYPE, ""))]
+        if found[0] == data_type:
+            return array
+    raise ValueError(
+        f"the enhanced palette blends frames of type {data_type}, and this array has {', '.join(sorted(found)) or 'none that it names'}: "
+        "call to_rgb() on all data types, before selecting some"
+    )
 
 
 def _from_samples(array: xr.DataArray, interpretation: str) -> xr.DataArray:
@@ -130,7 +166,7 @@ def _supplemented(array: xr.DataArray, palette: Palette) -> xr.DataArray:
     return _with_samples(array, apply(color, array.data, *plan.parameters, dtype=palette.dtype, new_axis=3), 3)
 
 
-def _with_samples(array: xr.DataArray, data: object, samples: int) -> xr.DataArray:
-    gone = (*RESCALE_COORDS, *STORED_ATTRS, *VOI_ATTRS, *window_coords(array))
+def _with_samples(array: xr.DataArray, data: object, samples: int, without: tuple[str, ...] = ()) -> xr.DataArray:
+    gone = (*RESCALE_COORDS, *STORED_ATTRS, *VOI_ATTRS, *window_coords(array), *without)
     attrs = {"photometric_interpretation": "RGB", "samples_per_pixel": samples}
     return relabeled(array, data, RGB, without=gone, attrs=attrs, new_dim=SAMPLE)

@@ -33,7 +33,7 @@ RESCALE_COORDS = (
 STORED_ATTRS = (
     "stored_dtype", "bits_allocated", "bits_stored", "high_bit", "pixel_representation", "rescale_type", "modality_lut", "modality_luts",
     *PADDING,
-    "real_world_value_maps", "palette", "has_enhanced_palette", "pet_units", "dose_units",
+    "real_world_value_maps", "palette", "enhanced_palette", "pet_units", "dose_units",
     "philips_scale_slope", "philips_scale_intercept",
 )  # fmt: skip
 """Attributes that are true of stored values only."""

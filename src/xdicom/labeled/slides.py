@@ -11,8 +11,9 @@ import xarray as xr
 
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
-from xdicom.labeled.attributes import header_attributes, parameter_coordinates, table_attributes
+from xdicom.labeled.attributes import header_attributes, parameter_coordinates
 from xdicom.labeled.build import STORED_VALUES
+from xdicom.labeled.header_tables import table_attributes
 from xdicom.labeled.parameters import RGB
 from xdicom.labeled.segments import segment_attributes, segment_coordinates
 from xdicom.lazy.apply import step_behind

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from xdicom.transforms.blending import DataPath, EnhancedPalette, Weight
 from xdicom.transforms.lookup import LookupTable
 from xdicom.transforms.palette import Palette
 from xdicom.transforms.real_world import RealWorldMap
@@ -54,6 +55,47 @@ def palette_from_attrs(attrs: Mapping[str, Any]) -> Palette:
     red, green, blue = (table_from_attrs(attrs[color]) for color in ("red", "green", "blue"))
     alpha = table_from_attrs(attrs["alpha"]) if "alpha" in attrs else None
     return Palette(red, green, blue, alpha, is_supplemental=attrs.get("kind") == "supplemental")
+
+
+def enhanced_palette_to_attrs(data_types: Sequence[str], palette: EnhancedPalette) -> Attrs:
+    """An enhanced palette, and the data types of the frames that it blends, as a dict of numbers, texts, lists and dicts."""
+    paths = [
+        {
+            "bits": list(path.bits),
+            "colors": None if path.colors is None else palette_to_attrs(path.colors),
+            "alpha": None if path.alpha is None else table_to_attrs(path.alpha),
+            "alpha_function": path.alpha_function,
+        }
+        for path in palette.paths
+    ]
+    weights = [
+        {
+            "function": weight.function,
+            "constant": float(weight.constant),
+            "table": None if weight.table is None else table_to_attrs(weight.table),
+        }
+        for weight in palette.weights
+    ]
+    return {"data_types": list(data_types), "bits_stored": int(palette.bits_stored), "paths": paths, "weights": weights}
+
+
+def enhanced_palette_from_attrs(attrs: Mapping[str, Any]) -> tuple[tuple[str, ...], EnhancedPalette]:
+    """The data types and the palette that `enhanced_palette_to_attrs` made a dict of."""
+
+    def table(found: Mapping[str, Any] | None) -> LookupTable | None:
+        return None if found is None else table_from_attrs(found)
+
+    paths = tuple(
+        DataPath(
+            tuple(int(bits) for bits in path["bits"]),
+            None if path["colors"] is None else palette_from_attrs(path["colors"]),
+            table(path["alpha"]),
+            str(path["alpha_function"]),
+        )
+        for path in attrs["paths"]
+    )
+    weights = tuple(Weight(str(weight["function"]), float(weight["constant"]), table(weight["table"])) for weight in attrs["weights"])
+    return tuple(map(str, attrs["data_types"])), EnhancedPalette(int(attrs["bits_stored"]), paths, weights)
 
 
 def real_world_maps_to_attrs(sets: Iterable[Sequence[RealWorldMap]]) -> list[Attrs]:

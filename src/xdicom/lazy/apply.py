@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import dask.array as da
@@ -69,6 +69,36 @@ def apply(
     else:
         step = Step(step.chain.then(link), step.array, (*step.parameters, *parameters))
     return _made_by(step)
+
+
+def apply_together(
+    function: Callable[..., np.ndarray], arrays: Sequence[np.ndarray | da.Array], *, dtype: np.dtype[np.generic], new_axis: int
+) -> np.ndarray | da.Array:
+    """`function(*arrays)`, lazily where one of them is lazy: one task for the blocks that lie at one place.
+
+    Parameters
+    ----------
+    function
+        Takes numpy arrays of one shape and works on every element by itself; gives one axis more, at the end.
+    arrays
+        Numbers of one shape.
+    dtype
+        Type of the result.
+    new_axis
+        Length of the axis that the result has at its end.
+    """
+    if not any(isinstance(array, da.Array) for array in arrays):
+        return function(*arrays)
+    _, lazy = da.core.unify_chunks(*(part for array in arrays for part in (da.asarray(array), tuple(range(array.ndim)))))
+    out: da.Array = da.map_blocks(
+        function,
+        *lazy,
+        dtype=dtype,
+        meta=np.empty((0,) * (lazy[0].ndim + 1), dtype),
+        chunks=(*lazy[0].chunks, (new_axis,)),
+        new_axis=[lazy[0].ndim],
+    )
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

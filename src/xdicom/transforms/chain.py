@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xdicom.transforms.display import has_loop, render
+from xdicom.transforms.display import is_quick, render
 from xdicom.transforms.lookup import LookupTable, all_values, is_small_integer, native, take
 from xdicom.transforms.modality import rescale
 from xdicom.transforms.padding import is_padding
@@ -113,7 +113,7 @@ class Chain:
             and is_small_integer(values.dtype)
             and values.size > FEW
             and self._is_better_looked_up
-            and not self._has_loop(values)
+            and not self._is_rendered_quickly(values, parameters)  # type: ignore[arg-type]
         ):
             return self._looked_up(values, parameters)  # type: ignore[arg-type]
         if len(self.links) == 1:
@@ -137,9 +137,9 @@ class Chain:
         is_quick = len(self.links) == 1 and self.links[0].function in QUICK
         return not is_quick and (not self.new_axes or self._is_palette)
 
-    def _has_loop(self, values: np.ndarray) -> bool:
+    def _is_rendered_quickly(self, values: np.ndarray, parameters: tuple[float, ...]) -> bool:
         rendering = dict(self.links[0].options).get("rendering") if [link.function for link in self.links] == [render] else None
-        return rendering is not None and has_loop(rendering, values)
+        return rendering is not None and is_quick(values, parameters, rendering)
 
     @property
     def _is_palette(self) -> bool:

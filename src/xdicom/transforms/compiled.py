@@ -1,14 +1,14 @@
-"""The window of whole numbers as one compiled loop, where numba is installed (extra `fast`).
+"""The window of whole numbers as compiled loops, where numba is installed (extra `fast`).
 
-The loop does for one pixel after the other what `voi.WindowKernel` does for all of them in turn, in the same precision and
-order: the bits are equal with it and without.
+The loops do for one pixel after the other what `voi.WindowKernel` and `straight.Line` do for all of them in turn, in the
+same precision and order: the bits are equal with them and without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,28 +18,53 @@ ENOUGH = 2**30
 _seen = 0
 
 
-def window_loop(count: int, arithmetic: np.dtype[np.generic]) -> Callable[..., None] | None:
-    """The compiled loop of that precision, for `count` pixels more; None without numba, and while a process has seen few pixels."""
+class Loops(NamedTuple):
+    """Compiled loops that write levels."""
+
+    steps: Callable[..., None]
+    """As `steps_in` makes it."""
+    line: Callable[..., None]
+    """`write_line`."""
+
+
+def window_loops(count: int, arithmetic: np.dtype[np.generic]) -> Loops | None:
+    """The compiled loops of that precision, for `count` pixels more; None without numba, and while a process has seen few pixels."""
     global _seen  # noqa: PLW0603 - it decides how fast a result is, never what it is
     _seen += count
     return _compiled(arithmetic) if _seen >= ENOUGH else None
 
 
 @cache
-def _compiled(arithmetic: np.dtype[np.generic]) -> Callable[..., None] | None:
+def _compiled(arithmetic: np.dtype[np.generic]) -> Loops | None:
     try:
         import numba  # noqa: PLC0415 - an optional library, in the one file that is its home
     except ImportError:
         return None
-    loop = loop_in(arithmetic.type)
+    loops = steps_in(arithmetic.type), write_line
     try:
-        compiled: Callable[..., None] = numba.njit(nogil=True, cache=True)(loop)
+        return Loops(*(numba.njit(nogil=True, cache=True)(loop) for loop in loops))
     except RuntimeError:  # there is no folder that numba may keep its work in
-        compiled = numba.njit(nogil=True)(loop)
-    return compiled
+        return Loops(*(numba.njit(nogil=True)(loop) for loop in loops))
 
 
-def loop_in(number: type[np.generic]) -> Callable[..., None]:
+def write_line(
+    values: np.ndarray, out: np.ndarray, origin: np.float32, factor: np.float32, offset: np.float32, lowest: np.float32, highest: np.float32
+) -> None:
+    """Levels of integers into `out`: `(value - origin) * factor + offset`, between `lowest` and `highest`.
+
+    Parameters
+    ----------
+    values, out
+        Integers of up to 16 bits, and uint8; one dimension.
+    origin, factor, offset, lowest, highest
+        The line, as `straight.Line` has it.
+    """
+    for i in range(values.size):
+        level = (np.float32(values[i]) - origin) * factor + offset
+        out[i] = np.uint8(min(max(level, lowest), highest))
+
+
+def steps_in(number: type[np.generic]) -> Callable[..., None]:
     """The loop, with `number` (float32 or float64) for its arithmetic."""
 
     def write_levels(

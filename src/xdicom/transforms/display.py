@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
-from xdicom.transforms.compiled import window_loop
+from xdicom.transforms.compiled import window_loops
 from xdicom.transforms.lookup import LookupTable, is_small_integer, native
 from xdicom.transforms.modality import in_type, rescale_into
 from xdicom.transforms.palette import Palette, apply_supplemental
 from xdicom.transforms.pieces import Scratch, part, pieces
 from xdicom.transforms.presentation import Output
+from xdicom.transforms.straight import Setting, straight_line
 from xdicom.transforms.voi import LINEAR, SIGMOID, WindowKernel
 
 Parameter = np.ndarray | float
 """A number, or one per frame: an array that broadcasts against the pixels, with axes of length 1 for rows and columns."""
 
 FEW = 4096
-"""So few pixels are not worth the call of a loop of their own."""
+"""So few pixels are not worth the call of a compiled loop of their own."""
+
+ENOUGH = 2**16
+"""So many pixels with the same parameters are worth a line of their own."""
 
 WHOLE = 2**23
 """Single precision adds whole numbers of 16 bits and such below this exactly."""
@@ -99,7 +103,7 @@ def render(
     scratch = Scratch(arithmetic)
     if presentation is None:
         kernel = WindowKernel.make(center, width, rendering.function, output.limits, np.dtype(output.dtype), arithmetic)
-        if has_loop(rendering, values) and _write_by_loop(out, values, kernel, slopes, intercepts):
+        if _is_plain_window(rendering, values) and _write_by_setting(out, values, kernel, slopes, intercepts, rendering):
             return out
         for index in pieces(values.shape):
             modality = modality_values(index)
@@ -117,8 +121,32 @@ def render(
     return out
 
 
-def has_loop(rendering: Rendering, values: np.ndarray) -> bool:
-    """Whether a compiled loop renders `values`: integers of at most 16 bits through a window to uint8, and many in this process.
+def is_quick(values: np.ndarray, parameters: tuple[float, ...], rendering: Rendering) -> bool:
+    """Whether `render` takes less time than to look results up: by a compiled loop, or by a straight line.
+
+    Parameters
+    ----------
+    values
+        Stored values.
+    parameters
+        Slope, intercept, center and width.
+    rendering
+        Types, functions and tables.
+    """
+    if not _is_plain_window(rendering, values):
+        return False
+    arithmetic = np.dtype(rendering.arithmetic)
+    if window_loops(0, arithmetic) is not None:
+        return True
+    slope, intercept, center, width = parameters
+    dtype = np.dtype(rendering.modality_dtype)
+    kernel = WindowKernel.make(center, width, rendering.function, rendering.output.limits, np.dtype(np.uint8), arithmetic)
+    numbers = (float(in_type(slope, dtype)), float(in_type(intercept, dtype)), float(kernel.edge), float(kernel.span))
+    return values.size >= ENOUGH and straight_line(_setting(rendering, native(values.dtype).name, numbers)) is not None
+
+
+def _is_plain_window(rendering: Rendering, values: np.ndarray) -> bool:
+    """Whether integers of at most 16 bits go through a window to uint8.
 
     Modality values have to be whole, or of the precision that the window is applied in.
     """
@@ -126,28 +154,41 @@ def has_loop(rendering: Rendering, values: np.ndarray) -> bool:
     is_plain = rendering.output.dtype == "uint8" and rendering.output.presentation is None
     modality, arithmetic = np.dtype(rendering.modality_dtype), np.dtype(rendering.arithmetic)
     is_exact = modality == arithmetic or (modality.kind in "iu" and modality.itemsize <= 4 and modality != np.uint32)
-    if not (is_window and is_plain and is_exact and is_small_integer(values.dtype)):
-        return False
-    return window_loop(values.size, arithmetic) is not None
+    return is_window and is_plain and is_exact and is_small_integer(values.dtype)
 
 
-def _write_by_loop(out: np.ndarray, values: np.ndarray, kernel: WindowKernel, slopes: np.ndarray, intercepts: np.ndarray) -> bool:
-    """Render `values` into `out`, one compiled loop for all pixels that share parameters; whether that was done."""
-    is_whole = slopes.dtype.kind in "iu"
+def _row(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, native(values.dtype)).reshape(-1)
+
+
+def _setting(rendering: Rendering, stored: str, numbers: tuple[float, float, float, float]) -> Setting:
+    return Setting(stored, rendering.modality_dtype, rendering.arithmetic, *numbers, output=rendering.output.limits)
+
+
+def _write_by_setting(
+    out: np.ndarray, values: np.ndarray, kernel: WindowKernel, slopes: np.ndarray, intercepts: np.ndarray, rendering: Rendering
+) -> bool:
+    """Render `values` into `out`, all pixels that share parameters at once; whether that was worth it, and done."""
     numbers = (slopes, intercepts, kernel.edge, kernel.span)
     varied = [values.ndim - number.ndim + axis for number in numbers for axis, n in enumerate(number.shape) if n > 1]
     inner = max(varied, default=-1) + 1
-    if is_whole and np.abs(intercepts.astype(np.int64)).max(initial=0) >= WHOLE:
+    size = math.prod(values.shape[inner:])
+    is_whole = slopes.dtype.kind in "iu" and np.abs(intercepts.astype(np.int64)).max(initial=0) >= WHOLE
+    loops = window_loops(values.size, kernel.arithmetic) if size >= FEW and not is_whole else None
+    if loops is None and size < ENOUGH:
         return False
-    if math.prod(values.shape[inner:]) < FEW or (loop := window_loop(0, kernel.arithmetic)) is None:
-        return False
-    number, (low, high) = kernel.arithmetic.type, kernel.output
-    ends = number(min(low, high)), number(max(low, high) + 0.5)
-    spread = tuple(np.broadcast_to(each, (*values.shape[:inner], *(1,) * (values.ndim - inner))) for each in numbers)
-    for place in np.ndindex(values.shape[:inner]):
-        slope, intercept, edge, span = (each[place].reshape(-1)[0] for each in spread)
-        pixels = np.ascontiguousarray(values[place], native(values.dtype)).reshape(-1)
-        loop(pixels, out[place].reshape(-1), number(slope), number(intercept), edge, number(high - low), span, number(low + 0.5), *ends)
+    outer = values.shape[:inner]
+    spread = zip(*(np.broadcast_to(each, (*outer, *(1,) * (values.ndim - inner))).reshape(-1).tolist() for each in numbers), strict=True)
+    make = partial(_setting, rendering, native(values.dtype).name)
+    for place, each in zip(np.ndindex(outer), spread, strict=True):
+        frame, levels, setting = values[place], out[place], make(each)
+        line = straight_line(setting)
+        if loops is None:
+            (line or setting).write(levels, frame)
+        elif line is not None:
+            loops.line(_row(frame), levels.reshape(-1), line.origin, line.factor, line.offset, *line.ends)
+        else:
+            loops.steps(_row(frame), levels.reshape(-1), *setting.steps)
     return True
 
 

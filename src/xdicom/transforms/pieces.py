@@ -26,13 +26,13 @@ def pieces(shape: tuple[int, ...], elements: int = PIECE_ELEMENTS) -> Iterator[I
     """
     if 0 in shape:
         return
+    if math.prod(shape) <= elements:
+        yield tuple(slice(0, n) for n in shape)
+        return
     cut = 0
     while cut < len(shape) - 1 and math.prod(shape[cut + 1 :]) > elements:
         cut += 1
     whole = tuple(slice(0, n) for n in shape[cut + 1 :])
-    if not shape:
-        yield ()
-        return
     step = max(1, elements // math.prod(shape[cut + 1 :]))
     for leading in np.ndindex(shape[:cut]):
         before = tuple(slice(i, i + 1) for i in leading)

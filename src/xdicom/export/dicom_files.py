@@ -7,15 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
 import xarray as xr
 
 from xdicom.errors import SourceError
-from xdicom.export.dicom_multiframe import write_multiframe
+from xdicom.export.dicom_changes import Known, check_agreement
+from xdicom.export.dicom_header import header_of
+from xdicom.export.dicom_kept import head_alone
+from xdicom.export.dicom_multiframe import multiframe_header, write_multiframe
 from xdicom.export.dicom_origins import urls_of
 from xdicom.export.dicom_planes import arranged
-from xdicom.export.dicom_plans import Choices, WrittenDicom, make_plan
+from xdicom.export.dicom_plans import Choices, SeriesPlan, WrittenDicom, make_plan
 from xdicom.export.dicom_writing import write_instances
+from xdicom.index.heads import table_of_heads
 from xdicom.lazy.blocks import Report
+from xdicom.sources.options import using_options
 
 
 class DicomOptions(TypedDict, total=False):
@@ -133,6 +139,8 @@ def write_dicom(
     )
     array = whole_planes(arranged(array))
     plan = make_plan(array, choices)
+    if plan.plan.changed:
+        check_agreement(array, plan.plan.changed, planned_frames(plan))
     folder = Path(target)
     names = [f"{number:05d}.dcm" for number in range(1, plan.instances + 1)]
     sources = {os.path.realpath(url.removeprefix("file://")) for url in urls_of(plan.places)}
@@ -149,6 +157,16 @@ def write_dicom(
         raise SourceError(f"{folder} can't be made: {error.strerror}") from error
     write = write_instances if plan.frames_of is None else write_multiframe
     return write(array.data, plan, folder, names, progress)
+
+
+def planned_frames(series: SeriesPlan) -> Known:
+    """Frames of the headers that would be written, and which of them each plane is."""
+    if series.frames_of is not None:
+        heads = [head_alone(multiframe_header(series, rows, 1.0, (0.0, 1.0))) for rows in series.frames_of]
+        return table_of_heads(heads), np.argsort(np.concatenate(series.frames_of))
+    with using_options(series.plan.options):
+        heads = [head_alone(header_of(series.plan, i, None)) for i in range(len(series.plan.rows))]
+    return table_of_heads(heads), np.arange(len(heads))
 
 
 def whole_planes(array: xr.DataArray) -> xr.DataArray:

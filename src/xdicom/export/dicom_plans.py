@@ -15,6 +15,7 @@ import xarray as xr
 
 from xdicom.errors import UnsupportedEncodingError
 from xdicom.export.dicom_axes import Times
+from xdicom.export.dicom_changes import Changes, changes_of
 from xdicom.export.dicom_elements import Elements, add_text, set_element, texts_of
 from xdicom.export.dicom_forms import choose_form
 from xdicom.export.dicom_header import HeaderPlace, Plan
@@ -154,6 +155,11 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     kinds = texts_of(header, "ImageType")
     repeats = origin.repeats
     has_own = origin.places is not None and not is_multiframe and name not in PICTURES and not repeats
+    changes = Changes()
+    if origin.frames is not None and name not in PICTURES and not repeats and (origin.rows >= 0).all():
+        changes = changes_of(array, origin.frames, origin.rows)
+    if keeps and changes.names:
+        raise ValueError(f"the coordinate {changes.names[0]} was changed, so that identities can't be kept: leave keep_uids out")
     loses = ENCODERS.get(chosen.form.encoding.transfer_syntax_uid)
     plan = Plan(
         rows=np.arange(count),
@@ -178,6 +184,9 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         is_cut=_is_cut(header, array, kinds),
         repeats=repeats,
         lossy="" if loses is None else loses.lossy_method,
+        changed=changes.names,
+        restated=changes.keywords,
+        shifts=changes.shifts,
         attributes=wanted,
         options=public_options(urls_of(origin.places)),
     )
@@ -281,5 +290,5 @@ def _instances(array: xr.DataArray, count: int) -> tuple[np.ndarray, ...]:
 
 
 def _check_can_keep(array: xr.DataArray, origin: Origin, is_multiframe: bool) -> None:
-    if array.name != STORED or origin.frames is None or (origin.rows < 0).any() or is_multiframe:
+    if array.name != STORED or origin.frames is None or not origin.in_files or (origin.rows < 0).any() or is_multiframe:
         raise ValueError("identities are kept of stored_values of single-frame instances that this process has opened: leave keep_uids out")

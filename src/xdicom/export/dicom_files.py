@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -18,10 +18,11 @@ from xdicom.export.dicom_multiframe import multiframe_header, write_multiframe
 from xdicom.export.dicom_origins import urls_of
 from xdicom.export.dicom_planes import arranged
 from xdicom.export.dicom_plans import Choices, SeriesPlan, WrittenDicom, make_plan
-from xdicom.export.dicom_writing import write_instances
+from xdicom.export.dicom_writing import NotStoredBeforeError, write_instances
 from xdicom.index.heads import table_of_heads
 from xdicom.lazy.blocks import Report
-from xdicom.sources.options import using_options
+from xdicom.sources.folders import Folder, folder_at
+from xdicom.sources.options import public_options, using_options
 
 
 class DicomOptions(TypedDict, total=False):
@@ -38,6 +39,7 @@ class DicomOptions(TypedDict, total=False):
     uid_seed: str | None
     keep_uids: bool
     overwrite: bool
+    storage_options: Mapping[str, Any] | None
     progress: bool | Report
 
 
@@ -56,6 +58,7 @@ def write_dicom(
     uid_seed: str | None = None,
     keep_uids: bool = False,
     overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
     progress: bool | Report = True,
 ) -> WrittenDicom:
     """Write a labelled array as DICOM: a new series of the same study, derived from the one that the array came from.
@@ -71,7 +74,8 @@ def write_dicom(
         `stored_values` (written bit for bit), `modality_values`, `suv` or `real_world_values` (stored through slope and
         intercept), `display_values` or `rgb` (written as Secondary Capture).
     directory
-        Folder for the files; it is made where there is none. They are named 00001.dcm and on, in the order of the array.
+        Folder for the files, or its URL (`s3://bucket/folder`); it is made where there is none. They are named 00001.dcm and
+        on, in the order of the array.
     transfer_syntax
         UID or short name: `rle`, `jpeg-ls`, `jpeg-lossless`, `jpeg-2000`, `htj2k`, … (`pixels.encode.SHORT_NAMES`). Without
         it files are not compressed.
@@ -94,6 +98,8 @@ def write_dicom(
         Every plane is compared with its source.
     overwrite
         Whether files of the same names are replaced.
+    storage_options
+        Options of the storage that `directory` lies in, as fsspec takes them. Workers find credentials in their environment.
     progress
         Whether a progress bar is shown, or a function that is called with the blocks done and their number.
 
@@ -122,9 +128,7 @@ def write_dicom(
     ...     xdicom.open_series(folder).sizes["y"], written.instances
     (80, 24)
     """
-    target = os.fspath(directory)
-    if "://" in target:
-        raise SourceError(f"{target} is no local folder: write to one, and copy the files from there")
+    folder = folder_at(directory, storage_options)
     choices = Choices(
         transfer_syntax=transfer_syntax,
         loss=loss,
@@ -138,25 +142,47 @@ def write_dicom(
         keep_uids=keep_uids,
     )
     array = whole_planes(arranged(array))
+    try:
+        return _write(array, choices, folder, progress, overwrite=overwrite)
+    except NotStoredBeforeError:
+        return _write(array, replace(choices, is_measured=True), folder, progress, overwrite=overwrite)
+
+
+def _write(array: xr.DataArray, choices: Choices, folder: Folder, progress: bool | Report, *, overwrite: bool) -> WrittenDicom:
+    """Write an arranged array of whole planes; see `write_dicom`.
+
+    Raises
+    ------
+    NotStoredBeforeError
+        If its values were taken for those that the source stored, and are not: nothing of them is left.
+    """
     plan = make_plan(array, choices)
     if plan.plan.changed:
         check_agreement(array, plan.plan.changed, planned_frames(plan))
-    folder = Path(target)
     names = [f"{number:05d}.dcm" for number in range(1, plan.instances + 1)]
-    sources = {os.path.realpath(url.removeprefix("file://")) for url in urls_of(plan.places)}
-    own = [name for name in names if os.path.realpath(folder / name) in sources]
+    urls = urls_of(plan.places)
+    plan = replace(plan, plan=replace(plan.plan, options=public_options([*urls, folder.location])))
+    sources = {place_of_file(url) for url in urls}
+    own = [name for name in names if place_of_file(folder.address(name)) in sources]
     if own:
-        raise SourceError(f"{folder / own[0]} is one of the files that the array is read from: write to another folder")
-    there = [] if overwrite else [name for name in names if (folder / name).exists()]
+        raise SourceError(f"{folder.address(own[0])} is one of the files that the array is read from: write to another folder")
+    there = [] if overwrite else folder.there(names)
     if there:
         others = f" and {len(there) - 1} others of these names" if there[1:] else ""
-        raise SourceError(f"{folder} holds {there[0]}{others}: overwrite=True replaces them")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SourceError(f"{folder} can't be made: {error.strerror}") from error
+        raise SourceError(f"{folder.location} holds {there[0]}{others}: overwrite=True replaces them")
+    folder.make()
     write = write_instances if plan.frames_of is None else write_multiframe
-    return write(array.data, plan, folder, names, progress)
+    try:
+        return write(array.data, plan, folder, names, progress)
+    except NotStoredBeforeError:
+        folder.remove(names)
+        raise
+
+
+def place_of_file(url: str) -> str:
+    """Where a file lies, the same for all ways to name it."""
+    path = url.removeprefix("file://")
+    return path if "://" in path else os.path.realpath(path)
 
 
 def planned_frames(series: SeriesPlan) -> Known:

@@ -129,6 +129,8 @@ class Plan:
     """SOP Class and Instance UID of the instance that each plane was made of."""
     applies_rescale: bool = False
     """Whether values are stored through `rescale`; stored values are as they are."""
+    is_attempt: bool = False
+    """Whether values are stored through `rescale` only if they are what the source stored, within their own precision."""
     is_derived: bool = True
     """Whether instances get a new identity and are marked as derived."""
     is_rescaled: bool = False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import io
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,11 +22,12 @@ from xdicom.export.dicom_header import Plan, clean, put_in, set_attributes, set_
 from xdicom.export.dicom_marks import add_loss, mark_derived
 from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail
 from xdicom.export.dicom_plans import SeriesPlan, WrittenDicom
-from xdicom.export.dicom_writing import batches, reporter, rows_at, shifted, stored_plane, whole_file
+from xdicom.export.dicom_writing import batches, reporter, rows_at, shifted, stored_plane
 from xdicom.headers.dictionary import TAGS
 from xdicom.index.split import PARAMETRIC_MAP
 from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import Array
+from xdicom.sources.folders import Folder
 from xdicom.sources.options import using_options
 
 _OF_CONCATENATIONS = (
@@ -38,10 +40,13 @@ _OF_CONCATENATIONS = (
 _GRID_OFFSETS, _SLICES = "GridFrameOffsetVector", "SliceVector"
 
 
-def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list[str], progress: bool | Report) -> WrittenDicom:
-    """Write multi-frame instances: tasks encode frames into parts, which are then put behind their headers."""
+def write_multiframe(array: Array, series: SeriesPlan, folder: Folder, names: list[str], progress: bool | Report) -> WrittenDicom:
+    """Write multi-frame instances: tasks encode frames into parts, which are then put behind their headers.
+
+    Parts lie in the folder, which workers see; where it is none of this machine's, they come home with the results of the tasks.
+    """
     assert series.frames_of is not None
-    parts = folder / f".parts-{uuid4().hex[:8]}"
+    parts = Path(folder.location) / f".parts-{uuid4().hex[:8]}" if folder.is_local else Path(tempfile.mkdtemp(prefix="xdicom-"))
     count, blocks = len(series.plan.rows), int(np.prod(array.numblocks, dtype=np.int64))
     part_of, offset, length = np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.int64)
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
@@ -49,16 +54,16 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
     bare = replace(series.plan, template={}, shared={}, attributes={})  # tasks encode frames; headers stay here
     size, error, done = 0, 0.0, 0
     try:
-        parts.mkdir()
+        parts.mkdir(exist_ok=True)
         with reporter(progress) as report:
             for batch, rows in batches(array, series.frame_dims):
                 plan, shape = bare.take(rows), array.shape[: series.frame_dims]
-                function = partial(encode_block, plan=plan, shape=shape, folder=str(parts))
-                for name, written, lengths, extremes, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
+                function = partial(encode_block, plan=plan, shape=shape, folder=str(parts) if folder.is_local else None)
+                for part, written, lengths, extremes, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
                     low[written], high[written] = extremes.T
                     part_of[written], length[written] = len(files), lengths
                     offset[written] = np.cumsum([0, *lengths[:-1]])
-                    files.append(name)
+                    files.append(part if isinstance(part, str) else _kept(parts, part))
                     error = max(error, largest)
                 done += len(batch)
         for name, rows in zip(names, series.frames_of, strict=True):
@@ -66,7 +71,7 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
             native = rows.size * int(np.prod(encoding.frame_shape)) * encoding.dtype.itemsize
             extremes = float(low[rows].min()), float(high[rows].max())
             elements = multiframe_header(series, rows, native / max(1, int(length[rows].sum())), extremes)
-            with whole_file(folder / name) as file:
+            with folder.whole_file(name) as file:
                 file.write(file_head(elements, encoding.transfer_syntax_uid) + pixel_element_head(encoding, length[rows].tolist()))
                 for row in rows.tolist():
                     with (parts / files[part_of[row]]).open("rb") as part:
@@ -77,19 +82,20 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
     except OSError as failure:
         if isinstance(failure, SourceError):
             raise
-        raise SourceError(f"{folder} can't be written: {failure.strerror or failure}") from failure
+        raise SourceError(f"{folder.location} can't be written: {failure.strerror or failure}") from failure
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     return series.done(size, error)
 
 
 def encode_block(
-    block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str
-) -> tuple[str, np.ndarray, list[int], np.ndarray, float]:
-    """Write the frames of one block into a part; its name, the planes in it, bytes and smallest and largest value of each, the error."""
+    block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str | None
+) -> tuple[str | bytes, np.ndarray, list[int], np.ndarray, float]:
+    """Encode the frames of one block into a part; its name in `folder` (or its bytes), the planes in it, bytes and smallest and largest
+    value of each, the error."""  # noqa: D205, D209 - one sentence
     rows, name = rows_at(place, shape), uuid4().hex
     lengths, extremes, error = [], [], 0.0
-    with whole_file(Path(os.path.join(folder, name))) as file:
+    with io.BytesIO() if folder is None else Folder(folder).whole_file(name) as file:
         for plane, row in zip(block.reshape(-1, *block.shape[len(shape) :]), rows, strict=True):
             stored, largest = stored_plane(plane, plan, int(np.searchsorted(plan.rows, row)))
             data = frame_bytes(stored, plan.form)
@@ -97,7 +103,15 @@ def encode_block(
             lengths.append(len(data))
             extremes.append(extremes_of(stored))
             error = max(error, largest)
-    return name, rows, lengths, np.array(extremes), error
+        part = file.getvalue() if isinstance(file, io.BytesIO) else name
+    return part, rows, lengths, np.array(extremes), error
+
+
+def _kept(parts: Path, data: bytes) -> str:
+    """Name of a new file that holds `data`."""
+    name = uuid4().hex
+    (parts / name).write_bytes(data)
+    return name
 
 
 def extremes_of(stored: np.ndarray) -> tuple[float, float]:

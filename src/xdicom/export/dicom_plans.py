@@ -55,6 +55,8 @@ class Choices:
     attributes: Mapping[str, Any] | None = None
     uid_seed: str | None = None
     keep_uids: bool = False
+    is_measured: bool = False
+    """Whether values are looked at before slopes are chosen, since they are not those that the source stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         rescale=chosen.rescale,
         applies_rescale=chosen.applies_rescale,
         sources=sources_of(array, header, count),
+        is_attempt=chosen.is_attempt,
         is_derived=not keeps,
         is_rescaled=chosen.is_rescaled,
         is_cut=_is_cut(header, array, kinds),

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
@@ -17,8 +16,8 @@ from xdicom.errors import InconsistentSeriesError, MissingDependencyError, Sourc
 from xdicom.export.dicom_kept import header_of_frame
 from xdicom.export.dicom_planes import arranged, frame_sizes, planes_of, planes_on
 from xdicom.export.dicom_plans import WrittenDicom, new_uids
-from xdicom.export.dicom_writing import whole_file
 from xdicom.pixels.encode import transfer_syntax_of
+from xdicom.sources.folders import split_place
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -77,6 +76,7 @@ class SegmentationOptions(TypedDict, total=False):
     series_number: int
     uid_seed: str | None
     overwrite: bool
+    storage_options: Mapping[str, Any] | None
 
 
 def write_segmentation(
@@ -91,6 +91,7 @@ def write_segmentation(
     series_number: int = 1,
     uid_seed: str | None = None,
     overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> WrittenDicom:
     """Write a mask, several, or a label array as one DICOM segmentation that refers to the planes of its source.
 
@@ -101,7 +102,7 @@ def write_segmentation(
         or whole numbers with `z`, `y`, `x`, where 0 is nothing and every other number a segment; or floating-point numbers from
         0 to 1. It is computed as a whole.
     path
-        File to write.
+        File to write, or its URL.
     source
         The series that was segmented, opened in this process or with its headers kept.
     segments
@@ -118,6 +119,8 @@ def write_segmentation(
         Makes new UIDs depend on this text alone.
     overwrite
         Whether a file at `path` is replaced.
+    storage_options
+        Options of the storage that `path` lies in, as fsspec takes them.
 
     Raises
     ------
@@ -136,9 +139,9 @@ def write_segmentation(
         from pydicom.sr.coding import Code as SrCode  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependencyError('a segmentation is written by highdicom: pip install "xdicom[seg]"') from error
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise SourceError(f"{target} is there: overwrite=True replaces it")
+    folder, name = split_place(path, storage_options)
+    if not overwrite and folder.there([name]):
+        raise SourceError(f"{folder.address(name)} is there: overwrite=True replaces it")
     mask, source = arranged(mask), arranged(source)
     which = planes_on(mask, source)
     values, kind = _values(mask, segmentation_type)
@@ -181,9 +184,9 @@ def write_segmentation(
     except RuntimeError as error:  # of pydicom, which encodes
         encoders = "pip install pyjpegls pylibjpeg pylibjpeg-openjpeg"
         raise MissingDependencyError(f"a segmentation in {transfer_syntax} needs an encoder that pydicom has not: {encoders}") from error
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with whole_file(target) as file:
+        folder.make()
+        with folder.whole_file(name) as file:
             dataset.save_as(file)
             size = file.tell()
     finally:

@@ -99,6 +99,20 @@ def test_other_kinds_come_back_as_what_they_were(make: Any, tmp_path: Path) -> N
         np.testing.assert_array_equal(again[name].values, array[name].values)
 
 
+def test_what_is_made_of_a_deidentified_store_says_so(ct: xr.DataArray, tmp_path: Path) -> None:
+    pytest.importorskip("dicomanonymizer")
+    ct.dicom.to_zarr(tmp_path / "ct.zarr", deidentify=True, progress=False)
+    array = xr.open_zarr(tmp_path / "ct.zarr")["stored_values"]
+
+    write_dicom(array, tmp_path / "out", progress=False, attributes={"FrameOfReferenceUID": "1.2.3"})
+
+    header = pydicom.dcmread(tmp_path / "out" / "00001.dcm")
+    assert (header.PatientIdentityRemoved, header.LongitudinalTemporalInformationModified) == ("YES", "REMOVED")
+    assert max(map(len, header.DeidentificationMethod)) <= 64
+    assert " ".join(header.DeidentificationMethod) == array.attrs["deidentification_method"]
+    assert str(header.PatientName) == ""
+
+
 def test_headers_take_little_room(tmp_path: Path) -> None:
     make_ct(tmp_path / "ct", [2.5 * i for i in range(40)], ImageComments="a long remark that all slices share " * 40)
 

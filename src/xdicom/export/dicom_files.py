@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -18,11 +18,15 @@ from xdicom.export.dicom_multiframe import multiframe_header, write_multiframe
 from xdicom.export.dicom_origins import urls_of
 from xdicom.export.dicom_planes import arranged
 from xdicom.export.dicom_plans import Choices, SeriesPlan, WrittenDicom, make_plan
+from xdicom.export.dicom_slides import is_slide_image, plan_slide, write_slide
 from xdicom.export.dicom_writing import NotStoredBeforeError, write_instances
 from xdicom.index.heads import table_of_heads
 from xdicom.lazy.blocks import Report
+from xdicom.lazy.cells import Array
 from xdicom.sources.folders import Folder, folder_at
 from xdicom.sources.options import public_options, using_options
+
+Write = Callable[[Array, SeriesPlan, Folder, list[str], bool | Report], WrittenDicom]
 
 
 class DicomOptions(TypedDict, total=False):
@@ -141,6 +145,9 @@ def write_dicom(
         uid_seed=uid_seed,
         keep_uids=keep_uids,
     )
+    if is_slide_image(array):
+        tiles, planned = plan_slide(array, choices)
+        return _into(folder, tiles, planned, write_slide, progress, overwrite=overwrite)
     array = whole_planes(arranged(array))
     try:
         return _write(array, choices, folder, progress, overwrite=overwrite)
@@ -159,9 +166,15 @@ def _write(array: xr.DataArray, choices: Choices, folder: Folder, progress: bool
     plan = make_plan(array, choices)
     if plan.plan.changed:
         check_agreement(array, plan.plan.changed, planned_frames(plan))
+    write = write_instances if plan.frames_of is None else write_multiframe
+    return _into(folder, array.data, plan, write, progress, overwrite=overwrite)
+
+
+def _into(folder: Folder, values: Array, plan: SeriesPlan, write: Write, progress: bool | Report, *, overwrite: bool) -> WrittenDicom:
+    """Write what is planned into a folder, over nothing that must not be replaced."""
     names = [f"{number:05d}.dcm" for number in range(1, plan.instances + 1)]
     urls = urls_of(plan.places)
-    plan = replace(plan, plan=replace(plan.plan, options=public_options([*urls, folder.location])))
+    plan = replace(plan, plan=replace(plan.plan, options=(*plan.plan.options, *public_options(folder.location))))
     sources = {place_of_file(url) for url in urls}
     own = [name for name in names if place_of_file(folder.address(name)) in sources]
     if own:
@@ -171,9 +184,8 @@ def _write(array: xr.DataArray, choices: Choices, folder: Folder, progress: bool
         others = f" and {len(there) - 1} others of these names" if there[1:] else ""
         raise SourceError(f"{folder.location} holds {there[0]}{others}: overwrite=True replaces them")
     folder.make()
-    write = write_instances if plan.frames_of is None else write_multiframe
     try:
-        return write(array.data, plan, folder, names, progress)
+        return write(values, plan, folder, names, progress)
     except NotStoredBeforeError:
         folder.remove(names)
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,17 +30,21 @@ from xdicom.lazy.cells import Array
 from xdicom.sources.folders import Folder
 from xdicom.sources.options import using_options
 
-_OF_CONCATENATIONS = (
+OF_CONCATENATIONS = (
     "ConcatenationUID",
     "InConcatenationNumber",
     "InConcatenationTotalNumber",
     "ConcatenationFrameOffsetNumber",
     "SOPInstanceUIDOfConcatenationSource",
 )
+MakeHeader = Callable[[SeriesPlan, np.ndarray, float, tuple[float, float]], Elements]
+"""Header of the instance that holds some planes, with the ratio of a compression and the smallest and largest value."""
 _GRID_OFFSETS, _SLICES = "GridFrameOffsetVector", "SliceVector"
 
 
-def write_multiframe(array: Array, series: SeriesPlan, folder: Folder, names: list[str], progress: bool | Report) -> WrittenDicom:
+def write_multiframe(
+    array: Array, series: SeriesPlan, folder: Folder, names: list[str], progress: bool | Report, *, make_header: MakeHeader | None = None
+) -> WrittenDicom:
     """Write multi-frame instances: tasks encode frames into parts, which are then put behind their headers.
 
     Parts lie in the folder, which workers see; where it is none of this machine's, they come home with the results of the tasks.
@@ -70,7 +74,7 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Folder, names: li
             encoding = series.plan.form.encoding
             native = rows.size * int(np.prod(encoding.frame_shape)) * encoding.dtype.itemsize
             extremes = float(low[rows].min()), float(high[rows].max())
-            elements = multiframe_header(series, rows, native / max(1, int(length[rows].sum())), extremes)
+            elements = (make_header or multiframe_header)(series, rows, native / max(1, int(length[rows].sum())), extremes)
             with folder.whole_file(name) as file:
                 file.write(file_head(elements, encoding.transfer_syntax_uid) + pixel_element_head(encoding, length[rows].tolist()))
                 for row in rows.tolist():
@@ -130,7 +134,7 @@ def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float, e
     encoding = plan.form.encoding
     frames = int(elements[TAGS["NumberOfFrames"]].numbers()[0]) if TAGS["NumberOfFrames"] in elements else 1
     clean(elements, plan, is_resized=was != (encoding.rows, encoding.columns))
-    for keyword in _OF_CONCATENATIONS:
+    for keyword in OF_CONCATENATIONS:
         set_element(elements, keyword, None)
     source_frames = tuple(series.source_frames[row] for row in rows.tolist()) if series.source_frames else ()
     times = None if series.times is None else series.times.take(rows)

@@ -37,7 +37,7 @@ _WRITTEN = (STORED, MODALITY, REAL_WORLD, SUV, *PICTURES)
 _REFUSED = {
     "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation is written by to_segmentation(), with the series that it belongs to",
     "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation is written by to_segmentation(), with the series that it belongs to",
-    "1.2.840.10008.5.1.4.1.1.77.1.6": "a whole slide is written level by level, which xdicom does not do",
+    "1.2.840.10008.5.1.4.1.1.77.1.6": "images of a slide are written as stored_values or rgb, with the dimensions y and x",
 }
 
 
@@ -150,7 +150,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     set_element(shared, "SOPClassUID", sop_class)
     set_element(shared, "StudyInstanceUID", study_uid)
     set_element(shared, "SeriesInstanceUID", series_uid)
-    _describe(shared, header, chosen.elements, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=keeps)
+    describe(shared, header, chosen.elements, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=keeps)
     if TAGS["NumberOfSlices"] in header and "z" in array.dims and not is_multiframe:
         set_element(shared, "NumberOfSlices", array.sizes["z"])
     wanted, dropped = wanted_elements(choices.attributes)
@@ -234,7 +234,7 @@ TAGS_OF_GROUPS = {0x52009229, 0x52009230}
 """Shared and Per-frame Functional Groups Sequence."""
 
 
-def _describe(shared: Elements, header: Elements, elements: Mapping[str, Any], choices: Choices, lossy: str, *, keeps: bool) -> None:
+def describe(shared: Elements, header: Elements, elements: Mapping[str, Any], choices: Choices, lossy: str, *, keeps: bool) -> None:
     """Texts, history, moment and equipment of all instances."""
     for keyword, value in elements.items():
         set_element(shared, keyword, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,10 @@ def test_a_segmentation_that_is_there_stays(ct: xr.DataArray, tmp_path: Path) ->
 
     with pytest.raises(SourceError, match=r"overwrite=True"):
         write_segmentation(ct > 50, tmp_path / "seg.dcm", ct)
+
+
+@pytest.mark.parametrize("kind", ["binary", "labelmap"])
+def test_the_standard_is_kept(kind: Any, ct: xr.DataArray, tmp_path: Path, errors_of: Callable[[Path], set[str]]) -> None:
+    write_segmentation(xr.where(ct > 50, 1, 0), tmp_path / "seg.dcm", ct, segments=[LIVER], segmentation_type=kind)
+
+    assert errors_of(tmp_path / "seg.dcm") == set()

@@ -126,6 +126,27 @@ def test_wsidicom_reads_the_same_image(tmp_path: Path) -> None:
     np.testing.assert_array_equal(region[..., :3], image.values)
 
 
+@pytest.mark.parametrize("kind", ["binary", "labelmap"])
+def test_a_level_is_segmented(kind: Any, tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    image = make_slide(tmp_path / "in")
+    mask = (image.isel(sample=0) > 90).astype(np.uint8)
+
+    mask.dicom.to_segmentation(tmp_path / "seg.dcm", image, segments=["Dark"], segmentation_type=kind)
+
+    again = level(tmp_path / "seg.dcm")
+    np.testing.assert_array_equal(again.squeeze().values, mask.values)
+    np.testing.assert_allclose(again["y"].values, image["y"].values, atol=1e-6)
+
+
+def test_a_mask_of_a_part_of_a_level_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    image = make_slide(tmp_path / "in")
+
+    with pytest.raises(InconsistentSeriesError, match="covers all 100 x 130 pixels"):
+        (image.isel(sample=0, y=slice(10)) > 90).dicom.to_segmentation(tmp_path / "seg.dcm", image)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [

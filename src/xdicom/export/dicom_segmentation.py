@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import xarray as xr
@@ -16,20 +15,14 @@ from xdicom.errors import InconsistentSeriesError, MissingDependencyError, Sourc
 from xdicom.export.dicom_kept import header_of_frame
 from xdicom.export.dicom_planes import arranged, frame_sizes, planes_of, planes_on
 from xdicom.export.dicom_plans import WrittenDicom, new_uids
+from xdicom.export.dicom_segments import Kind, Segments, SegmentText, texts_of_segments, values_of
+from xdicom.index.slides import SLIDE
 from xdicom.pixels.encode import transfer_syntax_of
 from xdicom.sources.folders import split_place
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Code = tuple[str, str, str]
-"""Value, scheme and meaning of a code, such as `("10200004", "SCT", "Liver")`."""
-TISSUE: Code = ("85756007", "SCT", "Tissue")
-"""Category and type of a segment of which nothing more is said."""
-
-
-MOST_SEGMENTS = 65_535
-"""Largest number of a segment (PS3.3 C.8.20.2)."""
 _MAY_BE_EMPTY = (
     "PatientName",
     "PatientID",
@@ -42,28 +35,6 @@ _MAY_BE_EMPTY = (
     "ReferringPhysicianName",
 )
 """Elements that every instance must have, if only empty; not all sources do."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentText:
-    """What a segment is."""
-
-    label: str
-    """Segment Label."""
-    category: Code = TISSUE
-    """Segmented Property Category (CID 7150)."""
-    property_type: Code = TISSUE
-    """Segmented Property Type."""
-    algorithm: str = ""
-    """Name of the algorithm that made it; empty for one drawn by hand."""
-    algorithm_version: str = ""
-    """Its version."""
-
-
-Segments = Sequence[SegmentText | str] | Mapping[int, SegmentText | str]
-"""What each segment is, from number 1 on, or by its number."""
-Kind = Literal["binary", "labelmap", "fractional"]
-"""Segmentation Type (PS3.3 C.8.20.2)."""
 
 
 class SegmentationOptions(TypedDict, total=False):
@@ -104,7 +75,8 @@ def write_segmentation(
     path
         File to write, or its URL.
     source
-        The series that was segmented, opened in this process or with its headers kept.
+        The series that was segmented, opened in this process or with its headers kept; or a level of a slide, which the mask
+        covers as a whole.
     segments
         What each segment is, in order or by number; a text is a label alone. Without it labels come from the coordinate
         `segment_label` or the attribute `segments`, or are numbers.
@@ -143,10 +115,9 @@ def write_segmentation(
     if not overwrite and folder.there([name]):
         raise SourceError(f"{folder.address(name)} is there: overwrite=True replaces it")
     mask, source = arranged(mask), arranged(source)
-    which = planes_on(mask, source)
-    values, kind = _values(mask, segmentation_type)
-    texts = _texts(mask, segments, values, kind)
-    instances, positions = _headers(source, which)
+    values, kind = values_of(mask, segmentation_type)
+    texts = texts_of_segments(mask, segments, values, kind)
+    places = _on_slide(mask, source) if source.attrs.get("sop_class_uid") == SLIDE else _on_planes(hd, mask, source)
     descriptions = [
         hd.seg.SegmentDescription(
             number,
@@ -162,7 +133,7 @@ def write_segmentation(
     try:
         dataset = _quietly(
             hd.seg.Segmentation,
-            source_images=instances,
+            **places,
             pixel_array=values,
             segmentation_type=kind,
             segment_descriptions=descriptions,
@@ -175,7 +146,6 @@ def write_segmentation(
             software_versions=version("xdicom"),
             device_serial_number="0",
             transfer_syntax_uid=transfer_syntax_of(transfer_syntax),
-            plane_positions=[hd.PlanePositionSequence("PATIENT", position) for position in positions.tolist()],
             series_description=series_description,
             specific_character_set="ISO_IR 192",
         )
@@ -208,68 +178,9 @@ def _close(dataset: Any) -> None:
         connection.close()
 
 
-def _values(mask: xr.DataArray, asked: Kind | None) -> tuple[np.ndarray, str]:
-    """Values as highdicom takes them, shape `(z, y, x[, segment])`, and the type of segmentation."""
-    extra = [dim for dim in frame_sizes(mask) if dim not in ("z", "segment")]
-    if extra or "sample" in mask.dims:
-        raise ValueError(f"a segmentation has dimensions segment, z, y and x; this array has {', '.join(map(str, mask.dims))}")
-    dims = [dim for dim in ("z", "y", "x", "segment") if dim in mask.dims]
-    dtype = mask.dtype
-    kind = "FRACTIONAL" if dtype.kind == "f" else "BINARY" if dtype.kind == "b" or "segment" in mask.dims else "LABELMAP"
-    wanted = kind if asked is None else str(asked).upper()
-    if wanted != kind and (wanted, kind) not in (("BINARY", "LABELMAP"), ("LABELMAP", "BINARY")):
-        raise ValueError(
-            f"segmentation_type is {asked!r}, and values of {dtype} are written as {kind.lower()}: array.astype() makes others"
-        )
-    if wanted == "LABELMAP" and "segment" in mask.dims:
-        raise ValueError(
-            "a label map has one number for each pixel: make it of masks that do not overlap, and leave the dimension segment out"
-        )
-    values = np.asarray(mask.transpose(*dims).values)
-    values = values if "z" in mask.dims else values[None]
-    if dtype.kind == "f":
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise ValueError("fractions lie between 0 and 1")
-        return values, wanted
-    largest = values.max(initial=0)
-    if dtype.kind not in "biu" or values.min(initial=0) < 0 or ("segment" in mask.dims and largest > 1):
-        raise ValueError(f"a mask is boolean, labels are whole numbers from 0 on without a dimension segment; this is {dtype}")
-    if largest > MOST_SEGMENTS:
-        raise ValueError(f"the largest label is {largest}, and {MOST_SEGMENTS} is the largest number of a segment: number them anew")
-    return values.astype(np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16), wanted
-
-
-def _texts(mask: xr.DataArray, segments: Segments | None, values: np.ndarray, kind: str) -> dict[int, SegmentText]:
-    """What each segment is, by its number."""
-    if "segment" in mask.dims:
-        numbers = list(range(1, mask.sizes["segment"] + 1))
-    elif kind == "LABELMAP":
-        numbers = [int(number) for number in np.unique(values) if number] or [1]
-    else:
-        numbers = list(range(1, max(1, int(values.max(initial=0)) if kind == "BINARY" else 1) + 1))
-    if segments is None:
-        given: dict[int, SegmentText | str] = {number: text or f"Segment {number}" for number, text in _known(mask, numbers).items()}
-    else:
-        given = dict(segments) if isinstance(segments, Mapping) else dict(enumerate(segments, 1))
-    missing = [number for number in numbers if number not in given]
-    if missing or ("segment" in mask.dims and len(given) != len(numbers)):
-        lacks = f"; {', '.join(map(str, missing[:8]))} {'are' if missing[1:] else 'is'} not among them" if missing else ""
-        raise ValueError(f"there are {len(numbers)} segments, and segments= describes {len(given)}{lacks}")
-    if kind == "LABELMAP" or sorted(given) == list(range(1, len(given) + 1)):
-        numbers = sorted(given)
-    return {number: text if isinstance(text := given[number], SegmentText) else SegmentText(text) for number in numbers}
-
-
-def _known(mask: xr.DataArray, numbers: Sequence[int]) -> dict[int, str]:
-    """Labels that the array itself has for some segments, empty where it has none."""
-    if "segment" in mask.dims and "segment_label" in mask.coords:
-        return dict(zip(numbers, map(str, mask.coords["segment_label"].values), strict=True))
-    stated = {int(each["number"]): str(each["label"]) for each in mask.attrs.get("segments", ()) if "segment" not in mask.dims}
-    return {number: stated.get(number, "") for number in numbers}
-
-
-def _headers(source: xr.DataArray, which: np.ndarray) -> tuple[list[Dataset], np.ndarray]:
+def _on_planes(hd: Any, mask: xr.DataArray, source: xr.DataArray) -> dict[str, Any]:
     """Headers of the source's instances, each once, and the place of each plane."""
+    which = planes_on(mask, source)
     volume = source.isel({dim: 0 for dim in frame_sizes(source) if dim != "z"})
     planes: Mapping[Any, np.ndarray] = {"z": which} if "z" in volume.dims else {}
     chosen = volume.isel(planes)
@@ -278,12 +189,31 @@ def _headers(source: xr.DataArray, which: np.ndarray) -> tuple[list[Dataset], np
         raise InconsistentSeriesError("the source has no place in the patient")
     found: dict[str, Dataset] = {}
     for i in range(len(positions)):
-        header = header_of_frame(chosen, {"z": i} if "z" in chosen.dims else 0)
-        for keyword in _MAY_BE_EMPTY:
-            if keyword not in header:
-                setattr(header, keyword, "")
+        header = _completed(header_of_frame(chosen, {"z": i} if "z" in chosen.dims else 0))
         found.setdefault(str(header.SOPInstanceUID), header)
-    return list(found.values()), positions
+    places = [hd.PlanePositionSequence("PATIENT", position) for position in positions.tolist()]
+    return {"source_images": list(found.values()), "plane_positions": places}
+
+
+def _on_slide(mask: xr.DataArray, source: xr.DataArray) -> dict[str, Any]:
+    """Header of the image of a slide that a mask covers, and the size of its tiles."""
+    header = _completed(header_of_frame(source))
+    matrix = int(header.TotalPixelMatrixRows), int(header.TotalPixelMatrixColumns)
+    is_whole = (mask.sizes["y"], mask.sizes["x"]) == (source.sizes["y"], source.sizes["x"]) == matrix
+    if "z" in mask.dims or not is_whole or any(name in mask.coords and not mask[name].equals(source[name]) for name in ("y", "x")):
+        raise InconsistentSeriesError(
+            f"a mask of a slide covers all {matrix[0]} x {matrix[1]} pixels of one level, in one focal plane, and source= is that level: "
+            "fill it up, as with mask.reindex_like(level, fill_value=0)"
+        )
+    return {"source_images": [header], "tile_pixel_array": True, "tile_size": (int(header.Rows), int(header.Columns))}
+
+
+def _completed(header: Dataset) -> Dataset:
+    """A header with what every instance must have, if only empty."""
+    for keyword in _MAY_BE_EMPTY:
+        if keyword not in header:
+            setattr(header, keyword, "")
+    return header
 
 
 def _algorithm(hd: Any, code: Any, text: SegmentText) -> Any:

@@ -11,8 +11,12 @@ import xarray as xr
 
 import xdicom
 from builders import make_ct, make_enhanced_mr, make_slices
+from real_series import arrays_of
 from xdicom.errors import InconsistentSeriesError
+from xdicom.export.dicom_changes import changes_of
 from xdicom.export.dicom_files import write_dicom
+from xdicom.export.dicom_origins import find_origin
+from xdicom.export.dicom_planes import arranged
 from xdicom.labeled import origins
 
 MR = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "Modality": "MR", "PixelSpacing": [1, 1], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
@@ -104,6 +108,34 @@ def test_new_times_of_pet_are_written_as_reference_times(tmp_path: Path) -> None
     np.testing.assert_allclose(again(changed, tmp_path / "out")["time"].values, [0, 5])
 
 
+def test_series_that_are_put_together_keep_their_clocks(tmp_path: Path) -> None:
+    first = make_steps(tmp_path / "a", AcquisitionTime=["100000", "100002"])
+    second = make_steps(tmp_path / "b", AcquisitionTime=["100010", "100012.5"])
+    both = xr.concat([first, second.assign_coords(time=second["time"] + 10)], dim="time", coords="minimal", compat="override")
+    both = both.assign_attrs(first.attrs)
+
+    back = again(both, tmp_path / "out")
+
+    np.testing.assert_allclose(back["time"].values, [0, 2, 10, 12.5])
+    clocks = [pydicom.dcmread(file).AcquisitionTime for file in sorted((tmp_path / "out").iterdir())]
+    assert clocks == [clock for clock in ("100000", "100002", "100010", "100012.5") for _ in PLACES]
+
+
+def test_volumes_of_several_series_get_the_times_that_they_are_given(tmp_path: Path) -> None:
+    parts = [make_steps(tmp_path / name, AcquisitionTime=[time]) for name, time in (("a", "100000"), ("b", "101000"))]
+    both = xr.concat(parts, dim="time", coords="minimal", compat="override").assign_attrs(parts[0].attrs)
+
+    back = again(both.assign_coords(time=("time", [0.0, 30.0], {"units": "s"})), tmp_path / "out")
+
+    np.testing.assert_allclose(back["time"].values, [0, 30])
+
+
+def test_an_axis_of_another_name_is_no_change(dynamic: xr.DataArray, tmp_path: Path) -> None:
+    back = again(dynamic.rename(time="phase"), tmp_path / "out")
+
+    np.testing.assert_allclose(back["time"].values, dynamic["time"].values)
+
+
 def test_a_label_that_no_element_states_is_refused(dynamic: xr.DataArray, tmp_path: Path) -> None:
     renamed = dynamic.rename(time="mood").assign_coords(mood=("mood", [1.0, 2.0, 3.0]))
 
@@ -143,3 +175,20 @@ def test_what_was_not_changed_is_never_read_back(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("xdicom.export.dicom_files.check_agreement", lambda *_: pytest.fail("headers were made twice"))
 
     write_dicom(ct + np.int16(1), tmp_path / "out", progress=False)
+
+
+@pytest.mark.corpus
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_no_real_series_is_taken_for_changed(corpus: Path) -> None:
+    count = 0
+    for folder in sorted((corpus / "series").iterdir()):
+        for array in arrays_of(folder):
+            last = array.isel({dim: slice(None, None, -1) for dim in array.dims if dim not in ("y", "x", "sample")})
+            for part in (array, last, last.isel({dim: slice(1, None) for dim in last.dims[:1] if last.sizes[dim] > 1})):
+                origin = find_origin(arranged(part))
+                if origin.frames is not None and not origin.repeats and (origin.rows >= 0).all():
+                    assert changes_of(arranged(part), origin.frames, origin.rows).names == ()
+                    count += 1
+
+    assert count > 100

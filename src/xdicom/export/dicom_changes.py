@@ -58,7 +58,8 @@ def changes_of(array: xr.DataArray, frames: FrameTable, rows: np.ndarray) -> Cha
     InconsistentSeriesError
         If a label was changed that no element states.
     """
-    stated = stated_labels(frames, rows)
+    stated, series = stated_labels(frames, rows), _series_of(frames)[rows]
+    clock_s = _seconds_of(frames)[rows]
     extra = {dim for dim in frame_sizes(array) if dim != "z"}
     names: list[str] = []
     shifts: dict[str, np.ndarray] = {}
@@ -69,15 +70,16 @@ def changes_of(array: xr.DataArray, frames: FrameTable, rows: np.ndarray) -> Cha
         there = stated.get(name)
         if there is None and name in _COLUMNS and (column := frames.column(_COLUMNS[name])) is not None and column.kind == "number":
             there = column.first_numbers()[rows]
-        if there is None and name not in extra and name not in _KEYWORDS:
+        clock = CLOCK_OF.get(_source_of(array, name), ()) if label.dtype.kind in "iuf" else ()
+        if name == "time" and clock:
+            there = _since_first(there, clock_s, series)
+        if there is None and name not in _KEYWORDS and (name not in extra or _is_renamed(label, stated)):
             continue
-        if there is not None and _is_same(label, there, name):
+        if there is not None and _is_same(label, there, name, series if name != "time" else None):
             continue
         names.append(name)
-        clock = CLOCK_OF.get(_source_of(array, name), ())
-        if clock and label.dtype.kind in "iuf":
-            before = np.zeros(len(label)) if there is None or there.dtype.kind not in "iuf" else there
-            own = dict.fromkeys(clock, label - before)
+        if clock and there is not None and there.dtype.kind in "iuf":
+            own = dict.fromkeys(clock, label - there)
             shifts = own | shifts if name == "time" else shifts | own
         elif name not in _KEYWORDS and name not in extra:
             raise InconsistentSeriesError(
@@ -85,6 +87,37 @@ def changes_of(array: xr.DataArray, frames: FrameTable, rows: np.ndarray) -> Cha
                 f"with array.drop_vars({name!r})"
             )
     return Changes(tuple(names), frozenset(_KEYWORDS[name] for name in names if name in _KEYWORDS), shifts)
+
+
+def _series_of(frames: FrameTable) -> np.ndarray:
+    """Number of the series that each frame is of."""
+    return np.asarray(np.unique(frames.texts("series_instance_uid").astype(str), return_inverse=True)[1].reshape(-1))
+
+
+def _seconds_of(frames: FrameTable) -> np.ndarray:
+    """When each frame was acquired, as far as its header tells [s]."""
+    days = frames.numbers("acquisition_date")
+    moment = np.where(np.isfinite(days), days, 0) * 86_400 + frames.numbers("acquisition_time")
+    for name in ("acquisition_date_time", "frame_acquisition_date_time"):
+        stated = frames.numbers(name)
+        moment = np.where(np.isfinite(stated), stated, moment)
+    return np.asarray(moment)
+
+
+def _since_first(times: np.ndarray | None, clock_s: np.ndarray, series: np.ndarray) -> np.ndarray | None:
+    """Times of planes from the first one's, whichever series these are of; None where no header tells."""
+    if times is None or times.dtype.kind not in "iuf" or not np.isfinite(times).all():
+        return clock_s - clock_s.min() if np.isfinite(clock_s).all() else times
+    if not np.isfinite(clock_s).all():
+        return times
+    starts = np.full(int(series.max()) + 1, np.inf)
+    np.minimum.at(starts, series, clock_s)
+    return np.asarray(times + (starts - starts.min())[series])
+
+
+def _is_renamed(label: np.ndarray, stated: Mapping[str, np.ndarray]) -> bool:
+    """Whether an axis of another name has the values of a label that headers state."""
+    return any(_is_same(label, there, name) for name, there in stated.items())
 
 
 def _source_of(array: xr.DataArray, name: str) -> str:
@@ -97,10 +130,15 @@ def _source_of(array: xr.DataArray, name: str) -> str:
 
 
 def stated_labels(frames: FrameTable, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """What the labels of frames are when they are opened, as a scan and an arrangement have it; NaN or empty where there is none."""
+    """What the labels of frames are when they are opened, as a scan and an arrangement have it; NaN or empty where there is none.
+
+    Series are arranged each by itself.
+    """
     found: dict[str, np.ndarray] = {}
     place = {key: number for number, key in enumerate(_keys(frames))}
-    for grid in arrange(frames).grids:
+    series = _series_of(frames)
+    parts = [np.flatnonzero(series == number) for number in range(int(series.max(initial=-1)) + 1)]
+    for grid in (grid for part in parts for grid in arrange(frames if len(parts) == 1 else frames.take(part)).grids):
         cells = grid.rows.reshape(-1)
         used = cells >= 0
         keys = _keys(grid.frames)
@@ -122,12 +160,17 @@ def _keys(frames: FrameTable) -> list[tuple[str, int]]:
     return [(urls[instance], number) for instance, number in zip(frames.instance.tolist(), frames.frame_number.tolist(), strict=True)]
 
 
-def _is_same(label: np.ndarray, stated: np.ndarray, name: str) -> bool:
+def _is_same(label: np.ndarray, stated: np.ndarray, name: str, series: np.ndarray | None = None) -> bool:
+    """Whether a label is what headers state; what counts from the first frame may count from another one in each series."""
     if label.dtype.kind not in "iuf" or stated.dtype.kind not in "iuf":
         return bool((label.astype(str) == stated.astype(str)).all())
     difference = label.astype(float) - stated.astype(float)
     if name in COUNTED_FROM_FIRST and np.isfinite(difference).any():
-        difference = difference - difference[np.isfinite(difference)][0]
+        groups = np.zeros(len(label), np.int64) if series is None else series
+        known = np.isfinite(difference)
+        first = np.zeros(int(groups.max()) + 1)
+        first[groups[known][::-1]] = difference[known][::-1]
+        difference = difference - first[groups]
     both_missing = np.isnan(label.astype(float)) & np.isnan(stated.astype(float))
     return bool((both_missing | (np.abs(difference) <= TOLERANCE * (1 + np.abs(stated)))).all())
 

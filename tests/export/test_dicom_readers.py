@@ -144,7 +144,7 @@ def test_dcm2niix_makes_the_same_volumes(part: int, corpus: Path, tmp_path: Path
             write_dicom(array, tmp_path / folder.name / f"{i}", progress=False)
         sources = without_segmentations(folder, tmp_path / f"{folder.name}-sources")
         source = volumes(sources, tmp_path / f"{folder.name}-of-sources")
-        # Each by itself: an enhanced object behind single frames of another folder gets a slope of chance, of sources as well.
+        # Each by itself: of an enhanced object behind single frames of another folder it makes floats by chance, of sources as well.
         apart = [volumes(tmp_path / folder.name / f"{i}", tmp_path / f"{folder.name}-{i}") for i in range(len(arrays))]
         result = sorted((each for found in apart for each in found), key=lambda each: each[:2])
         assert [each[:2] for each in result] == [each[:2] for each in source]

@@ -42,6 +42,9 @@ def assert_same(again: xr.DataArray, array: xr.DataArray) -> None:
         np.testing.assert_allclose(again.attrs["affine"], array.attrs["affine"], atol=1e-5)
     if array.attrs["samples_per_pixel"] == 1 and array.attrs["photometric_interpretation"] != "PALETTE COLOR":
         np.testing.assert_array_equal(again.dicom.to_modality().values, array.dicom.to_modality().values)
+        np.testing.assert_array_equal(again.dicom.to_display().values, array.dicom.to_display().values)
+    else:
+        np.testing.assert_array_equal(again.dicom.to_rgb().values, array.dicom.to_rgb().values)
 
 
 def test_every_series_comes_back(corpus: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def settle_groups(
     groups = Groups(header, numbers)
     _set_place(groups, plan)
     _set_labels(groups, plan)
-    if not has_own or plan.repeats or set(plan.changed) & set(axes):
+    if not has_own or plan.repeats or (set(plan.changed) & set(axes)) - ({"time"} if plan.shifts else set()):
         set_new_index(header, groups, plan, axes, times)
     else:
         _rank_index(groups)

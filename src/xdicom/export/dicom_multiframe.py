@@ -15,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 
 from xdicom.errors import SourceError, UnsupportedEncodingError
+from xdicom.export.dicom_clocks import move_clock
 from xdicom.export.dicom_elements import Elements, file_head, make_value, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import PER_FRAME, SHARED
 from xdicom.export.dicom_groups import settle_groups
@@ -142,6 +143,9 @@ def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float, e
     set_element(elements, "NumberOfFrames", len(rows))
     if series.states_window:
         _add_window(elements, extremes)
+    for keyword, seconds in plan.shifts.items():
+        if not keyword.startswith("Frame") and np.ptp(seconds) == 0:
+            move_clock(elements, keyword, float(seconds[0]))
     if SHARED in elements or PER_FRAME in elements:
         settle_groups(elements, plan, {name: steps[rows] for name, steps in series.steps.items()}, source_frames, times)
     else:

@@ -192,3 +192,40 @@ def test_no_real_series_is_taken_for_changed(corpus: Path) -> None:
                     count += 1
 
     assert count > 100
+
+
+@pytest.mark.corpus
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "coordinate"),
+    [
+        ("dce_mr_ge_subset", "time"),
+        ("dwi_uih_grid", "b_value"),
+        ("dwi_ge_iop_jitter", "b_value"),
+        ("enhanced_siemens_xa10", "time"),
+        ("enhanced_siemens_xa30_fieldmap", "echo_time"),
+        ("fmri_philips_magdeburg", "time"),
+        ("mosaic_siemens_nih", "time"),
+        ("mr_multiecho_philips_dual", "echo_time"),
+    ],
+)
+def test_new_labels_of_real_series_come_back(name: str, coordinate: str, corpus: Path, tmp_path: Path) -> None:
+    opened = next(arrays_of(corpus / "series" / name)).isel(y=slice(0, 8), x=slice(0, 8))
+    label = opened[coordinate]
+    changed = opened.assign_coords({coordinate: (label.dims, 1.5 * label.values, label.attrs)})
+
+    back = again(changed, tmp_path / "out")
+
+    assert back.dims == changed.dims
+    np.testing.assert_allclose(back[coordinate].values, changed[coordinate].values, atol=1e-6)
+    np.testing.assert_array_equal(back.values, changed.values)
+
+
+@pytest.mark.corpus
+@pytest.mark.filterwarnings("ignore")
+def test_a_time_that_a_vendor_states_otherwise_is_refused(corpus: Path, tmp_path: Path) -> None:
+    opened = next(arrays_of(corpus / "series" / "philips_enhanced_fmri")).isel(y=slice(0, 8), x=slice(0, 8))
+    changed = opened.assign_coords(time=("time", 1.5 * opened["time"].values, opened["time"].attrs))
+
+    with pytest.raises(InconsistentSeriesError, match="time was changed, and would not be read back"):
+        write_dicom(changed, tmp_path / "out", progress=False)

@@ -205,7 +205,7 @@ def check_agreement(array: xr.DataArray, changed: tuple[str, ...], planned: Know
         others = ", ".join(other for other in changed if other != name)
         contradicts = f", or {others} (changed, too) says otherwise" if others else ""
         raise InconsistentSeriesError(
-            f"the coordinate {name} was changed, and would not be read back: headers of these frames have no element for it"
-            f"{contradicts}. Leave it as it was; or take it away, as with array.drop_vars({name!r}); or make headers of the labels alone, "
-            "as with array.drop_vars('sop_instance_uid')"
+            f"the coordinate {name} was changed, and would not be read back: headers of these frames have no element for it, or a vendor's "
+            f"that says otherwise{contradicts}. Leave it as it was; or take it away, as with array.drop_vars({name!r}); or make headers of "
+            "the labels alone, as with array.drop_vars('sop_instance_uid')"
         )

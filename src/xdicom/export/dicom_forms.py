@@ -226,7 +226,9 @@ def _modality(
         rescale, encoding = Rescale(np.full(count, slope), np.full(count, intercept)), with_sign(encoding, is_signed=True)
     elif choices.rescale == "source":
         if source is None or frames is None:
-            raise ValueError("rescale='source' needs the frames that the array was made of, opened in this process, with one slope each")
+            raise ValueError(
+                "rescale='source' needs headers of the frames that the array was made of (opened in this process, or kept), with one slope each"
+            )
         rescale, is_source, encoding = source, True, _source_form(frames, rows, encoding)
     elif choices.rescale is not None:
         raise ValueError(f"rescale is (slope, intercept), 'source' or None, not {choices.rescale!r}")

@@ -163,6 +163,29 @@ def test_what_is_no_image_of_a_slide_is_refused(change: Any, error: type[Excepti
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_a_store_that_keeps_headers_becomes_a_slide(is_sparse: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = make_slide(tmp_path / "in", is_sparse=is_sparse)
+    image.dicom.keep_headers().dicom.to_zarr(tmp_path / "slide.zarr", progress=False)
+    monkeypatch.setattr(origins, "_tables", type(origins._tables)())
+    stored = xr.open_zarr(tmp_path / "slide.zarr")["stored_values"]
+
+    write_dicom(stored, tmp_path / "out", progress=False)
+
+    assert_same(level(tmp_path / "out"), image)
+    assert stored.dicom.header().TotalPixelMatrixRows == MATRIX[0]
+
+
+def test_highdicom_reads_the_same_image(tmp_path: Path) -> None:
+    highdicom = pytest.importorskip("highdicom")
+    image = make_slide(tmp_path / "in").isel(y=slice(10, 90), x=slice(5, None))
+
+    write_dicom(image, tmp_path / "out", progress=False)
+
+    read = highdicom.imread(tmp_path / "out" / "00001.dcm")
+    np.testing.assert_array_equal(read.get_total_pixel_matrix(apply_icc_profile=False), image.values)
+
+
 def test_a_slide_of_no_known_header_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = make_slide(tmp_path / "in")
     monkeypatch.setattr(origins, "_tables", type(origins._tables)())

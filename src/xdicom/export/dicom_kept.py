@@ -20,6 +20,7 @@ import xarray as xr
 
 from xdicom.errors import NotDicomError, SourceError
 from xdicom.export.dicom_elements import Elements, encode_elements, file_head, parse_elements
+from xdicom.export.dicom_frame_groups import PER_FRAME
 from xdicom.export.dicom_header import Place
 from xdicom.export.dicom_pixels import pixel_element_head
 from xdicom.export.dicom_planes import PLANE, label_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 WHOLE, OWN = "dicom_header", "dicom_header_changes"
 """Coordinates: a header, and what differs from it in that of each plane."""
+_ATTRS = {"long_name": "DICOM header (deflated elements in base 64), which may name a person"}
 _FLOAT_BITS = 32
 _READERS = 8
 """Headers that are read at a time."""
@@ -94,6 +96,8 @@ def keep_headers(array: xr.DataArray) -> xr.DataArray:
             "are. Open their location with open_series() or open_study(), and keep headers before anything else"
         )
     frames, rows = located
+    if "sop_instance_uids" in array.attrs:
+        return _keep_one(array, frames, int(rows[0]))
     dims = [dim for dim in array.dims if dim not in PLANE]
     has_uids = "sop_instance_uid" in array.coords
     varies = array.coords["sop_instance_uid"].dims if has_uids else ()
@@ -108,9 +112,19 @@ def keep_headers(array: xr.DataArray) -> xr.DataArray:
     whole = _pack(encode_elements(headers[0]))
     texts = {each: _difference(headers[0], header) for each, header in zip(used, headers, strict=True)}
     own = np.array([texts.get(int(each), "") for each in instance.reshape(-1)], object).reshape(instance.shape)
-    attrs = {"long_name": "DICOM header (deflated elements in base 64), which may name a person"}
     kept_dims = tuple(dim for dim in dims if dim in varies)
-    return array.assign_coords({WHOLE: xr.Variable((), whole, attrs), OWN: xr.Variable(kept_dims, own, attrs)})
+    return array.assign_coords({WHOLE: xr.Variable((), whole, _ATTRS), OWN: xr.Variable(kept_dims, own, _ATTRS)})
+
+
+def _keep_one(array: xr.DataArray, frames: FrameTable, row: int) -> xr.DataArray:
+    """An image of a slide with the header of its first instance, but for the groups of its tiles, which may be hundreds of thousands."""
+    instance = frames.instance[row]
+    place = Place(frames.instances.urls[instance], int(frames.offset[frames.instance == instance].min()))
+    with using_options(public_options([place.url])):
+        header = _canonical(place)
+    header.pop(PER_FRAME, None)
+    texts = {WHOLE: _pack(encode_elements(header)), OWN: _difference(header, header)}
+    return array.assign_coords({name: xr.Variable((), text, _ATTRS) for name, text in texts.items()})
 
 
 def kept_headers(array: xr.DataArray) -> tuple[KeptHeader | None, ...] | None:

@@ -10,9 +10,11 @@ import xarray as xr
 from xdicom.errors import InconsistentSeriesError, UnsupportedEncodingError
 from xdicom.export.dicom_elements import Elements, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import PER_FRAME, SHARED
-from xdicom.export.dicom_header import Place, Plan, clean, put_in, set_attributes
+from xdicom.export.dicom_header import HeaderPlace, Place, Plan, clean, put_in, set_attributes
+from xdicom.export.dicom_kept import kept_headers
 from xdicom.export.dicom_marks import add_loss, describe_pixels, mark_derived, wanted_elements
 from xdicom.export.dicom_multiframe import OF_CONCATENATIONS, write_multiframe
+from xdicom.export.dicom_origins import urls_of
 from xdicom.export.dicom_pixels import Form
 from xdicom.export.dicom_planes import line_of
 from xdicom.export.dicom_plans import Choices, SeriesPlan, WrittenDicom, describe, new_uids
@@ -64,12 +66,8 @@ def plan_slide(array: xr.DataArray, choices: Choices) -> tuple[Array, SeriesPlan
         raise ValueError("slides are written with values as they are, under a new identity: leave rescale= and keep_uids= out")
     outer = [dim for dim in _OUTER if dim in array.dims]
     array = array.transpose(*outer, "y", "x", *(["sample"] if "sample" in array.dims else []))
-    located = locate_frames(array)
-    if located is None:
-        raise InconsistentSeriesError("no header of the slide is known: open it in this process with open_slide() first")
-    frames, rows = located
-    place = Place(frames.instances.urls[frames.instance[rows[0]]], int(frames.offset[frames.instance == frames.instance[rows[0]]].min()))
-    options = public_options([place.url])
+    place = _place_of_header(array)
+    options = public_options(urls_of([place]))
     with using_options(options):
         header = place.read()
     form = _form(array, choices)
@@ -94,6 +92,21 @@ def plan_slide(array: xr.DataArray, choices: Choices) -> tuple[Array, SeriesPlan
         lossy="" if encoder is None else encoder.lossy_method, attributes=wanted, options=options,
     )  # fmt: skip
     return tiles, SeriesPlan(plan, dims, series_uid, (np.arange(count),), None, places=(place,))
+
+
+def _place_of_header(array: xr.DataArray) -> HeaderPlace:
+    """Header of the first instance of the source: in its file, or kept with the labels."""
+    located = locate_frames(array)
+    if located is not None:
+        frames, rows = located
+        instance = frames.instance[rows[0]]
+        return Place(frames.instances.urls[instance], int(frames.offset[frames.instance == instance].min()))
+    kept = next((each for each in kept_headers(array) or () if each is not None), None)
+    if kept is None:
+        raise InconsistentSeriesError(
+            "no header of the slide is known: open it in this process with open_slide() first, or keep headers with dicom.keep_headers()"
+        )
+    return kept
 
 
 def write_slide(tiles: Array, series: SeriesPlan, folder: Folder, names: list[str], progress: bool | Report) -> WrittenDicom:

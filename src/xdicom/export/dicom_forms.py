@@ -227,7 +227,8 @@ def _modality(
     elif choices.rescale == "source":
         if source is None or frames is None:
             raise ValueError(
-                "rescale='source' needs the frames that the array was made of, opened in this process or with headers kept, with one slope each"
+                "rescale='source' needs the frames that the array was made of, opened in this process or with headers kept, "
+                "and one slope for each"
             )
         rescale, is_source, encoding = source, True, _source_form(frames, rows, encoding)
     elif choices.rescale is not None:

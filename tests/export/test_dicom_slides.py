@@ -216,3 +216,16 @@ def test_real_slides_come_back_and_keep_the_standard(
 
     assert_same(level(tmp_path / "out"), image)
     assert errors_of(tmp_path / "out" / "00001.dcm") - errors_of(source) == set()
+
+
+def test_levels_of_one_series_are_one_slide(tmp_path: Path) -> None:
+    image = make_slide(tmp_path / "in")
+    coarse = image.coarsen(y=2, x=2).mean().round().astype(np.uint8).assign_attrs(image.attrs).rename("stored_values")
+
+    for name, each in (("fine", image), ("coarse", coarse)):
+        write_dicom(each, tmp_path / "out" / name, attributes={"SeriesInstanceUID": "2.25.99"}, progress=False)
+
+    slide = xdicom.open_slide(tmp_path / "out")
+    assert_same(slide["level_0"]["stored_values"], image)
+    assert_same(slide["level_1"]["stored_values"], coarse)
+    assert pydicom.dcmread(tmp_path / "out" / "coarse" / "00001.dcm").ImageType[3] == "RESAMPLED"

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xdicom.export.dicom_files import DicomOptions, write_dicom
-from xdicom.export.dicom_kept import keep_headers
+from xdicom.export.dicom_kept import header_of_frame, keep_headers
 from xdicom.export.dicom_parametric import ParametricMapOptions, write_parametric_map
 from xdicom.export.dicom_plans import WrittenDicom
 from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
@@ -27,7 +27,6 @@ from xdicom.labeled.color import to_rgb
 from xdicom.labeled.display import WindowChoice, to_display
 from xdicom.labeled.geometry import affine_of, orientation_of
 from xdicom.labeled.icc import to_srgb
-from xdicom.labeled.origins import read_header
 from xdicom.labeled.overlays import overlays
 from xdicom.labeled.patient_index import patient_coords
 from xdicom.labeled.real_world import to_real_world
@@ -101,10 +100,10 @@ class DicomAccessor:
         """A segmentation on the planes, rows and columns of its source."""
         return on_grid_of(self._array, source)
 
-    @_shows(read_header)
+    @_shows(header_of_frame)
     def header(self, frame: Mapping[str, int] | int = 0) -> Dataset:
         """Whole header of the instance that a frame is from."""
-        return read_header(self._array, frame)
+        return header_of_frame(self._array, frame)
 
     @_shows(keep_headers)
     def keep_headers(self) -> xr.DataArray:

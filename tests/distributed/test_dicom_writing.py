@@ -9,6 +9,7 @@ import numpy as np
 
 import xdicom
 from builders import make_ct, make_enhanced_mr
+from servers import KEY, SECRET, S3Server
 
 
 def test_workers_write_the_files_of_a_series(client: Any, tmp_path: Path) -> None:
@@ -50,6 +51,20 @@ def test_a_store_alone_is_written_by_workers(client: Any, tmp_path: Path) -> Non
         client.submit(_write, str(tmp_path / "ct.zarr"), str(tmp_path / "out")).result()
 
     np.testing.assert_array_equal(xdicom.open_series(tmp_path / "out").values, ct.values)
+
+
+def test_workers_write_to_a_bucket(client: Any, s3: S3Server, tmp_path: Path) -> None:
+    make_ct(tmp_path / "ct", [2.5 * i for i in range(6)])
+    make_enhanced_mr(tmp_path / "mr.dcm")
+    endpoint = {"client_kwargs": {"endpoint_url": s3.endpoint, "region_name": "us-east-1"}}
+    options = {"key": KEY, "secret": SECRET, **endpoint}  # what is secret stays here: workers have their own in the environment
+
+    for source, name in ((tmp_path / "ct", "ct"), (tmp_path / "mr.dcm", "mr")):
+        array = xdicom.open_series(source)
+        with client.as_current():
+            array.dicom.to_dicom(f"s3://bucket/written/{name}", storage_options=options, transfer_syntax="rle", progress=False)
+        again = xdicom.open_series(f"s3://bucket/written/{name}", storage_options=options)
+        np.testing.assert_array_equal(again.values, array.values)
 
 
 def _write(store: str, folder: str) -> int:

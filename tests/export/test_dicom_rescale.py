@@ -157,3 +157,27 @@ def test_the_chosen_slope_holds_every_value_within_half_a_step(values: np.ndarra
     assert np.nanmax(stored) <= high - (holes and not is_signed)
     back = stored * rescale.slope[:, None, None] + rescale.intercept[:, None, None]
     assert np.nanmax(np.abs(back - values)) <= rescale.slope[0] / 2 * (1 + 1e-6) + 1e-9
+
+
+def test_values_of_the_source_are_computed_once(tmp_path: Path) -> None:
+    make_pet(tmp_path / "pet", [0.5, 1.25, 2.0])
+    pet = xdicom.open_series(tmp_path / "pet").dicom.to_modality()
+    told: list[tuple[int, int]] = []
+    counted = pet.copy(data=pet.data.map_blocks(lambda block: told.append((0, 0)) or block, dtype=pet.dtype, meta=pet.data._meta))
+
+    write_dicom(counted, tmp_path / "out", progress=False)
+
+    assert len(told) == 3
+
+
+def test_other_values_are_measured_and_leave_nothing_of_the_first_attempt(tmp_path: Path) -> None:
+    make_ct(tmp_path / "ct", bits_stored=12, dtype=np.uint16)
+    ct = xdicom.open_series(tmp_path / "ct")
+    hu = ct.dicom.to_modality()
+    beyond = xr.where(hu["z"] > 4, hu + 30_000, hu).assign_attrs(hu.attrs).rename("modality_values")
+
+    written = write_dicom(beyond, tmp_path / "out", progress=False)
+
+    again = xdicom.open_series(tmp_path / "out").dicom.to_modality()
+    np.testing.assert_array_equal(again.values, beyond.values)
+    assert (written.max_error, len(list((tmp_path / "out").iterdir()))) == (0, 3)

@@ -12,7 +12,7 @@ import typer
 import xarray as xr
 
 from xdicom.api import open_series
-from xdicom.cli.arguments import SeriesUid, Stack, StorageOptions, scan_location
+from xdicom.cli.arguments import SeriesUid, Stack, StorageOptions, parse_options, scan_location
 from xdicom.cli.terminal import printable, progress_on_stderr
 from xdicom.errors import SourceError, XDicomError
 from xdicom.index.sizes import readable_size
@@ -32,7 +32,7 @@ _KEEP_HELP = "Keep the identity of instances whose pixels do not change."
 
 def write_series(
     location: Annotated[str, typer.Argument(help="File, folder, glob, URL or archive of DICOM, or a Zarr store that xdicom wrote.")],
-    directory: Annotated[Path, typer.Argument(help="Folder for the files.")],
+    directory: Annotated[str, typer.Argument(help="Folder for the files, or its URL.")],
     series_uid: SeriesUid = None,
     stack: Stack = None,
     select: Selection = None,
@@ -48,7 +48,7 @@ def write_series(
     options: StorageOptions = None,
 ) -> None:
     """Write one series, or a Zarr store, as a new DICOM series of the same study."""
-    array = _opened(location, series_uid, stack, options)
+    array = _opened(location, series_uid, stack, options, is_for_both="://" in directory)
     parts = dict(map(_part, select or ()))
     unknown = sorted(set(parts) - set(map(str, array.dims)))
     if unknown:
@@ -69,6 +69,7 @@ def write_series(
                 attributes=parse_attributes(attributes),
                 keep_uids=keep_uids,
                 overwrite=overwrite,
+                storage_options=(parse_options(options) or None) if "://" in directory else None,
                 progress=progress,
             )
         except XDicomError:
@@ -79,16 +80,16 @@ def write_series(
     instances = f"{written.instances} instance{'' if written.instances == 1 else 's'} of {written.frames} frames"
     largest = f"; largest error {written.max_error:.3g}" if values == "modality" else ""
     typer.echo(
-        f"{printable(str(directory))}: {instances}, {readable_size(written.bytes)} in {seconds:.1f} s; "
+        f"{printable(directory)}: {instances}, {readable_size(written.bytes)} in {seconds:.1f} s; "
         f"series {written.series_instance_uid}{largest}"
     )
 
 
-def _opened(location: str, series_uid: str | None, stack: str | None, options: Iterable[str] | None) -> xr.DataArray:
+def _opened(location: str, series_uid: str | None, stack: str | None, options: Iterable[str] | None, *, is_for_both: bool) -> xr.DataArray:
     """The array of a series, or the one of a Zarr store."""
     if not any((Path(location) / name).is_file() for name in ("zarr.json", ".zgroup")):
         return open_series(scan_location(location, options), series_uid=series_uid, stack=stack)
-    if series_uid is not None or stack is not None or options:
+    if series_uid is not None or stack is not None or (options and not is_for_both):
         raise typer.BadParameter(f"{printable(location)} is a Zarr store of one array: leave --series-uid, --stack and --option out")
     arrays = xr.open_zarr(location).data_vars
     if len(arrays) != 1:

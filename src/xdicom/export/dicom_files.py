@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypedDict
 
+import numpy as np
 import xarray as xr
 
 from xdicom.errors import SourceError
-from xdicom.export.dicom_multiframe import write_multiframe
+from xdicom.export.dicom_changes import Known, check_agreement
+from xdicom.export.dicom_header import header_of
+from xdicom.export.dicom_kept import head_alone
+from xdicom.export.dicom_multiframe import multiframe_header, write_multiframe
 from xdicom.export.dicom_origins import urls_of
 from xdicom.export.dicom_planes import arranged
-from xdicom.export.dicom_plans import Choices, WrittenDicom, make_plan
-from xdicom.export.dicom_writing import write_instances
+from xdicom.export.dicom_plans import Choices, SeriesPlan, WrittenDicom, make_plan
+from xdicom.export.dicom_slides import is_slide_image, plan_slide, write_slide
+from xdicom.export.dicom_writing import NotStoredBeforeError, write_instances
+from xdicom.index.heads import table_of_heads
 from xdicom.lazy.blocks import Report
+from xdicom.lazy.cells import Array
+from xdicom.sources.folders import Folder, folder_at
+from xdicom.sources.options import public_options, using_options
+
+Write = Callable[[Array, SeriesPlan, Folder, list[str], bool | Report], WrittenDicom]
 
 
 class DicomOptions(TypedDict, total=False):
@@ -32,6 +43,7 @@ class DicomOptions(TypedDict, total=False):
     uid_seed: str | None
     keep_uids: bool
     overwrite: bool
+    storage_options: Mapping[str, Any] | None
     progress: bool | Report
 
 
@@ -50,6 +62,7 @@ def write_dicom(
     uid_seed: str | None = None,
     keep_uids: bool = False,
     overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
     progress: bool | Report = True,
 ) -> WrittenDicom:
     """Write a labelled array as DICOM: a new series of the same study, derived from the one that the array came from.
@@ -65,7 +78,8 @@ def write_dicom(
         `stored_values` (written bit for bit), `modality_values`, `suv` or `real_world_values` (stored through slope and
         intercept), `display_values` or `rgb` (written as Secondary Capture).
     directory
-        Folder for the files; it is made where there is none. They are named 00001.dcm and on, in the order of the array.
+        Folder for the files, or its URL (`s3://bucket/folder`); it is made where there is none. They are named 00001.dcm and
+        on, in the order of the array.
     transfer_syntax
         UID or short name: `rle`, `jpeg-ls`, `jpeg-lossless`, `jpeg-2000`, `htj2k`, … (`pixels.encode.SHORT_NAMES`). Without
         it files are not compressed.
@@ -88,6 +102,8 @@ def write_dicom(
         Every plane is compared with its source.
     overwrite
         Whether files of the same names are replaced.
+    storage_options
+        Options of the storage that `directory` lies in, as fsspec takes them. Workers find credentials in their environment.
     progress
         Whether a progress bar is shown, or a function that is called with the blocks done and their number.
 
@@ -116,9 +132,7 @@ def write_dicom(
     ...     xdicom.open_series(folder).sizes["y"], written.instances
     (80, 24)
     """
-    target = os.fspath(directory)
-    if "://" in target:
-        raise SourceError(f"{target} is no local folder: write to one, and copy the files from there")
+    folder = folder_at(directory, storage_options)
     choices = Choices(
         transfer_syntax=transfer_syntax,
         loss=loss,
@@ -131,24 +145,66 @@ def write_dicom(
         uid_seed=uid_seed,
         keep_uids=keep_uids,
     )
+    if is_slide_image(array):
+        tiles, planned = plan_slide(array, choices)
+        return _into(folder, tiles, planned, write_slide, progress, overwrite=overwrite)
     array = whole_planes(arranged(array))
+    try:
+        return _write(array, choices, folder, progress, overwrite=overwrite)
+    except NotStoredBeforeError:
+        return _write(array, replace(choices, is_measured=True), folder, progress, overwrite=overwrite)
+
+
+def _write(array: xr.DataArray, choices: Choices, folder: Folder, progress: bool | Report, *, overwrite: bool) -> WrittenDicom:
+    """Write an arranged array of whole planes; see `write_dicom`.
+
+    Raises
+    ------
+    NotStoredBeforeError
+        If its values were taken for those that the source stored, and are not: nothing of them is left.
+    """
     plan = make_plan(array, choices)
-    folder = Path(target)
+    if plan.plan.changed:
+        check_agreement(array, plan.plan.changed, planned_frames(plan))
+    write = write_instances if plan.frames_of is None else write_multiframe
+    return _into(folder, array.data, plan, write, progress, overwrite=overwrite)
+
+
+def _into(folder: Folder, values: Array, plan: SeriesPlan, write: Write, progress: bool | Report, *, overwrite: bool) -> WrittenDicom:
+    """Write what is planned into a folder, over nothing that must not be replaced."""
     names = [f"{number:05d}.dcm" for number in range(1, plan.instances + 1)]
-    sources = {os.path.realpath(url.removeprefix("file://")) for url in urls_of(plan.places)}
-    own = [name for name in names if os.path.realpath(folder / name) in sources]
+    urls = urls_of(plan.places)
+    plan = replace(plan, plan=replace(plan.plan, options=(*plan.plan.options, *public_options(folder.location))))
+    sources = {place_of_file(url) for url in urls}
+    own = [name for name in names if place_of_file(folder.address(name)) in sources]
     if own:
-        raise SourceError(f"{folder / own[0]} is one of the files that the array is read from: write to another folder")
-    there = [] if overwrite else [name for name in names if (folder / name).exists()]
+        raise SourceError(f"{folder.address(own[0])} is one of the files that the array is read from: write to another folder")
+    there = [] if overwrite else folder.there(names)
     if there:
         others = f" and {len(there) - 1} others of these names" if there[1:] else ""
-        raise SourceError(f"{folder} holds {there[0]}{others}: overwrite=True replaces them")
+        raise SourceError(f"{folder.location} holds {there[0]}{others}: overwrite=True replaces them")
+    folder.make()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SourceError(f"{folder} can't be made: {error.strerror}") from error
-    write = write_instances if plan.frames_of is None else write_multiframe
-    return write(array.data, plan, folder, names, progress)
+        return write(values, plan, folder, names, progress)
+    except NotStoredBeforeError:
+        folder.remove(names)
+        raise
+
+
+def place_of_file(url: str) -> str:
+    """Where a file lies, the same for all ways to name it."""
+    path = url.removeprefix("file://")
+    return path if "://" in path else os.path.realpath(path)
+
+
+def planned_frames(series: SeriesPlan) -> Known:
+    """Frames of the headers that would be written, and which of them each plane is."""
+    if series.frames_of is not None:
+        heads = [head_alone(multiframe_header(series, rows, 1.0, (0.0, 1.0))) for rows in series.frames_of]
+        return table_of_heads(heads), np.argsort(np.concatenate(series.frames_of))
+    with using_options(series.plan.options):
+        heads = [head_alone(header_of(series.plan, i, None)) for i in range(len(series.plan.rows))]
+    return table_of_heads(heads), np.arange(len(heads))
 
 
 def whole_planes(array: xr.DataArray) -> xr.DataArray:

@@ -41,6 +41,8 @@ class _Choices(Protocol):
     def rescale(self) -> tuple[float, float] | str | None: ...
     @property
     def bits_stored(self) -> int | None: ...
+    @property
+    def is_measured(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,8 @@ class ChosenForm:
     """Whether stored values are others than those of the source."""
     elements: Mapping[str, Any] = field(default_factory=dict)
     """Elements that follow."""
+    is_attempt: bool = False
+    """Whether it holds only if all values are what the source stored: nothing was measured."""
 
 
 def choose_form(
@@ -211,7 +215,7 @@ def _modality(
     encoding = pixel_encoding(array, syntax, np.dtype(np.uint16), WORD, photometric)
     count, from_zero = len(rows), sop_class in PET or sop_class == DOSE
     source = _source_rescale(array, frames, rows) if frames is not None else None
-    is_source = False
+    is_source, is_attempt = False, False
     nan_value: int | None = None
     if isinstance(choices.rescale, tuple | list):
         slope, intercept = map(float, choices.rescale)
@@ -222,13 +226,18 @@ def _modality(
         rescale, encoding = Rescale(np.full(count, slope), np.full(count, intercept)), with_sign(encoding, is_signed=True)
     elif choices.rescale == "source":
         if source is None or frames is None:
-            raise ValueError("rescale='source' needs the frames that the array was made of, opened in this process, with one slope each")
+            raise ValueError(
+                "rescale='source' needs the frames that the array was made of, opened in this process or with headers kept, "
+                "and one slope for each"
+            )
         rescale, is_source, encoding = source, True, _source_form(frames, rows, encoding)
     elif choices.rescale is not None:
         raise ValueError(f"rescale is (slope, intercept), 'source' or None, not {choices.rescale!r}")
     elif array.dtype.kind in "iu" and array.dtype.itemsize <= 2:
         rescale = Rescale(np.ones(count), np.zeros(count))
         encoding = with_sign(encoding, is_signed=array.dtype.kind == "i", bits=8 * array.dtype.itemsize)
+    elif source is not None and frames is not None and not choices.is_measured and _source_limits(frames, rows) != (0, 0):
+        rescale, is_source, is_attempt, encoding = source, True, True, _source_form(frames, rows, encoding)
     else:
         ranges = measure_all(array, source)
         limits = _source_limits(frames, rows) if frames is not None else (0, 0)
@@ -245,7 +254,7 @@ def _modality(
     writes = sop_class in CT | PET or TAGS["RescaleSlope"] in header or not is_identity
     form = Form(encoding, choices.loss, nan_value)
     is_stated = writes or sop_class == DOSE
-    return ChosenForm(form, rescale if is_stated else None, is_stated, not is_source, elements)
+    return ChosenForm(form, rescale if is_stated else None, is_stated, not is_source, elements, is_attempt)
 
 
 def measure_all(array: xr.DataArray, source: Rescale | None) -> Ranges:

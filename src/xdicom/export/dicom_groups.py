@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from xdicom.export.dicom_axes import Times, set_new_index
+from xdicom.export.dicom_clocks import move_clock
 from xdicom.export.dicom_elements import Elements, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import Groups
 from xdicom.export.dicom_header import ORIENTATION_TOLERANCE, Plan
@@ -58,7 +59,7 @@ def settle_groups(
     groups = Groups(header, numbers)
     _set_place(groups, plan)
     _set_labels(groups, plan)
-    if not has_own or plan.repeats:
+    if not has_own or plan.repeats or (set(plan.changed) & set(axes)) - ({"time"} if plan.shifts else set()):
         set_new_index(header, groups, plan, axes, times)
     else:
         _rank_index(groups)
@@ -87,9 +88,14 @@ def _set_labels(groups: Groups, plan: Plan) -> None:
         for i, value in enumerate(values):
             there = groups.get(i, group)
             tag, _ = tag_and_vr(element)
-            if np.isfinite(value).all() and tag in there:
+            if np.isfinite(value).all() and (tag in there or keyword in plan.restated):
                 groups.settle(i, group, {element: value})
     for i in range(len(groups.frames)):
+        for keyword in plan.shifts:
+            item = groups.get(i, "FrameContentSequence")
+            if keyword.startswith("Frame") and texts_of(item, keyword):
+                move_clock(item, keyword, float(plan.shifts[keyword][i]))
+                groups.put(i, "FrameContentSequence", item)
         if plan.windows is not None:
             center, width = plan.windows[i]
             known = np.isfinite(center) & np.isfinite(width)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from xdicom.errors import InconsistentSeriesError
+from xdicom.export.dicom_clocks import move_clock
 from xdicom.export.dicom_elements import (
     SPECIFIC_CHARACTER_SET,
     Elements,
@@ -128,6 +129,8 @@ class Plan:
     """SOP Class and Instance UID of the instance that each plane was made of."""
     applies_rescale: bool = False
     """Whether values are stored through `rescale`; stored values are as they are."""
+    is_attempt: bool = False
+    """Whether values are stored through `rescale` only if they are what the source stored, within their own precision."""
     is_derived: bool = True
     """Whether instances get a new identity and are marked as derived."""
     is_rescaled: bool = False
@@ -138,6 +141,12 @@ class Plan:
     """Whether a frame of the source fills several planes: labels tell these apart, not their headers."""
     lossy: str = ""
     """Method of a lossy compression that is applied; empty where nothing is lost."""
+    changed: tuple[str, ...] = ()
+    """Coordinates that say otherwise than the headers of their planes."""
+    restated: frozenset[str] = frozenset()
+    """Keywords of elements that are written for these, whether the header has them or not."""
+    shifts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Seconds by which the moments of elements are moved, for each plane."""
     attributes: Elements = field(default_factory=dict)
     """Elements that the person wants, above all others."""
     options: PublicOptions = ()
@@ -154,6 +163,7 @@ class Plan:
             positions_mm=None if self.positions_mm is None else self.positions_mm[chosen],
             instance_number=self.instance_number[chosen],
             labels={name: values[chosen] for name, values in self.labels.items()},
+            shifts={name: values[chosen] for name, values in self.shifts.items()},
             windows=None if self.windows is None else self.windows[chosen],
             rescale=None if self.rescale is None else self.rescale.take(chosen),
             sources=tuple(self.sources[i] for i in picked),
@@ -279,8 +289,10 @@ def _set_labels(elements: Elements, plan: Plan, i: int, *, has_own: bool) -> Non
                 set_element(elements, keyword, time_text(float(value)))
         elif not has_own or plan.is_cut:
             set_element(elements, keyword, value if is_known else "" if keyword in _TYPE_2 else None)
-        elif tag in elements and is_known and len(elements[tag].numbers()) == np.size(value):
+        elif is_known and (keyword in plan.restated or (tag in elements and len(elements[tag].numbers()) == np.size(value))):
             settle(elements, keyword, value)
+    for keyword, seconds in plan.shifts.items():
+        move_clock(elements, keyword, float(seconds[i]))
 
 
 def _set_values(elements: Elements, plan: Plan, i: int, limits: tuple[int, int] | None) -> None:

@@ -19,6 +19,8 @@ _CONSTANT = (
     "x_ray_tube_current",
 )
 """Labels that are attributes where they do not vary."""
+CLOCK_TOLERANCE_S, CLOCK_SHARE = 1e-3, 0.01
+"""Clocks that differ by this, and this share of a step, are one."""
 _OF_PLANES = ("slice_location", "trigger_time", "frame_reference_time", "image_index", "temporal_position_identifier")
 """Labels that would be wrong for planes that none of the source's is."""
 
@@ -32,7 +34,7 @@ def plane_labels(array: xr.DataArray, planes: Planes, *, has_own: bool) -> dict[
     count = int(np.prod(list(frame_sizes(array).values()), dtype=np.int64))
     found: dict[str, np.ndarray] = {}
     for name, keyword in LABELS.items():
-        values = label_of(array, name)
+        values = None if name == "acquisition_time" and _is_outdated(array) else label_of(array, name)
         if name in ("acquisition_time", "content_time") and values is not None:
             values = values + float(array.coords[name].attrs.get("start_time_of_day_s", 0.0))
         if values is None and name in _CONSTANT and name in array.attrs:
@@ -52,6 +54,19 @@ def plane_labels(array: xr.DataArray, planes: Planes, *, has_own: bool) -> dict[
     return found
 
 
+def _is_outdated(array: xr.DataArray) -> bool:
+    """Whether `time` is counted from acquisition, and the coordinate `acquisition_time` says otherwise: the axis stands above it."""
+    if "time" not in array.dims or not {"time", "acquisition_time"} <= set(array.coords) or array.sizes["time"] < 2:
+        return False
+    attrs, clock = array.coords["time"].attrs, array.coords["acquisition_time"]
+    if not str(attrs.get("source", "")).startswith("Acquisition") or "time" not in clock.dims or clock.dtype.kind not in "iuf":
+        return False
+    starts = clock.min([dim for dim in clock.dims if dim != "time"]).values.astype(float)
+    times = array.coords["time"].values.astype(float)
+    differences = (times - times[0]) - (starts - starts[0])
+    return bool(np.abs(differences).max() > CLOCK_SHARE * np.abs(np.diff(times)).min() + CLOCK_TOLERANCE_S)
+
+
 def _times(array: xr.DataArray, count: int) -> dict[str, np.ndarray]:
     """Elements that state the step along a `time` axis, for planes that none of the source's is."""
     found: dict[str, np.ndarray] = {}
@@ -68,7 +83,7 @@ def _times(array: xr.DataArray, count: int) -> dict[str, np.ndarray]:
     attrs = array.coords["time"].attrs
     if attrs.get("source") == "FrameReferenceTime":
         found["FrameReferenceTime"] = seconds.astype(float) * 1000
-    elif "acquisition_time" not in array.coords:
+    elif "acquisition_time" not in array.coords or _is_outdated(array):
         found["AcquisitionTime"] = seconds.astype(float) + float(attrs.get("start_time_of_day_s", 0.0))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,11 @@ _FROM_ATTRS = {
     "patient_weight": "PatientWeight", "patient_size": "PatientSize", "patient_sex": "PatientSex",
     "imager_pixel_spacing": "ImagerPixelSpacing",
     "pixel_spacing": "PixelSpacing", "number_of_temporal_positions": "NumberOfTemporalPositions",
-    "dose_calibration_factor": "DoseCalibrationFactor",
+    "dose_calibration_factor": "DoseCalibrationFactor", "patient_identity_removed": "PatientIdentityRemoved",
+    "longitudinal_temporal_information_modified": "LongitudinalTemporalInformationModified",
 }  # fmt: skip
+_LONGEST_LO = 64
+"""Characters of one value of a Long String (PS3.5 6.2)."""
 _OF_PLANES = {"ActualFrameDuration": "actual_frame_duration", "FrameReferenceTime": "frame_reference_time", "ImageIndex": "image_index"}
 
 
@@ -108,6 +112,8 @@ def minimal_header(array: xr.DataArray, planes: Planes, attributes: Mapping[str,
     for name, keyword in _FROM_ATTRS.items():
         if name in array.attrs and not (array.name == MODALITY and keyword.startswith(("PixelPadding", "RescaleType"))):
             set_element(header, keyword, array.attrs[name])
+    if "deidentification_method" in array.attrs:
+        set_element(header, "DeidentificationMethod", wrap(str(array.attrs["deidentification_method"]), _LONGEST_LO))
     set_element(header, "SOPClassUID", sop_class)
     set_element(header, "Modality", array.attrs.get("modality") or {CT: "CT", MR: "MR", PET: "PT"}.get(sop_class, "OT"))
     if sop_class == SECONDARY_CAPTURE:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import io
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 
 from xdicom.errors import SourceError, UnsupportedEncodingError
+from xdicom.export.dicom_clocks import move_clock
 from xdicom.export.dicom_elements import Elements, file_head, make_value, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import PER_FRAME, SHARED
 from xdicom.export.dicom_groups import settle_groups
@@ -21,27 +23,35 @@ from xdicom.export.dicom_header import Plan, clean, put_in, set_attributes, set_
 from xdicom.export.dicom_marks import add_loss, mark_derived
 from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail
 from xdicom.export.dicom_plans import SeriesPlan, WrittenDicom
-from xdicom.export.dicom_writing import batches, reporter, rows_at, shifted, stored_plane, whole_file
+from xdicom.export.dicom_writing import batches, reporter, rows_at, shifted, stored_plane
 from xdicom.headers.dictionary import TAGS
 from xdicom.index.split import PARAMETRIC_MAP
 from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import Array
+from xdicom.sources.folders import Folder
 from xdicom.sources.options import using_options
 
-_OF_CONCATENATIONS = (
+OF_CONCATENATIONS = (
     "ConcatenationUID",
     "InConcatenationNumber",
     "InConcatenationTotalNumber",
     "ConcatenationFrameOffsetNumber",
     "SOPInstanceUIDOfConcatenationSource",
 )
+MakeHeader = Callable[[SeriesPlan, np.ndarray, float, tuple[float, float]], Elements]
+"""Header of the instance that holds some planes, with the ratio of a compression and the smallest and largest value."""
 _GRID_OFFSETS, _SLICES = "GridFrameOffsetVector", "SliceVector"
 
 
-def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list[str], progress: bool | Report) -> WrittenDicom:
-    """Write multi-frame instances: tasks encode frames into parts, which are then put behind their headers."""
+def write_multiframe(
+    array: Array, series: SeriesPlan, folder: Folder, names: list[str], progress: bool | Report, *, make_header: MakeHeader | None = None
+) -> WrittenDicom:
+    """Write multi-frame instances: tasks encode frames into parts, which are then put behind their headers.
+
+    Parts lie in the folder, which workers see; where it is none of this machine's, they come home with the results of the tasks.
+    """
     assert series.frames_of is not None
-    parts = folder / f".parts-{uuid4().hex[:8]}"
+    parts = Path(folder.location) / f".parts-{uuid4().hex[:8]}" if folder.is_local else Path(tempfile.mkdtemp(prefix="xdicom-"))
     count, blocks = len(series.plan.rows), int(np.prod(array.numblocks, dtype=np.int64))
     part_of, offset, length = np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.int64)
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
@@ -49,24 +59,24 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
     bare = replace(series.plan, template={}, shared={}, attributes={})  # tasks encode frames; headers stay here
     size, error, done = 0, 0.0, 0
     try:
-        parts.mkdir()
+        parts.mkdir(exist_ok=True)
         with reporter(progress) as report:
             for batch, rows in batches(array, series.frame_dims):
                 plan, shape = bare.take(rows), array.shape[: series.frame_dims]
-                function = partial(encode_block, plan=plan, shape=shape, folder=str(parts))
-                for name, written, lengths, extremes, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
+                function = partial(encode_block, plan=plan, shape=shape, folder=str(parts) if folder.is_local else None)
+                for part, written, lengths, extremes, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
                     low[written], high[written] = extremes.T
                     part_of[written], length[written] = len(files), lengths
                     offset[written] = np.cumsum([0, *lengths[:-1]])
-                    files.append(name)
+                    files.append(part if isinstance(part, str) else _kept(parts, part))
                     error = max(error, largest)
                 done += len(batch)
         for name, rows in zip(names, series.frames_of, strict=True):
             encoding = series.plan.form.encoding
             native = rows.size * int(np.prod(encoding.frame_shape)) * encoding.dtype.itemsize
             extremes = float(low[rows].min()), float(high[rows].max())
-            elements = multiframe_header(series, rows, native / max(1, int(length[rows].sum())), extremes)
-            with whole_file(folder / name) as file:
+            elements = (make_header or multiframe_header)(series, rows, native / max(1, int(length[rows].sum())), extremes)
+            with folder.whole_file(name) as file:
                 file.write(file_head(elements, encoding.transfer_syntax_uid) + pixel_element_head(encoding, length[rows].tolist()))
                 for row in rows.tolist():
                     with (parts / files[part_of[row]]).open("rb") as part:
@@ -77,19 +87,20 @@ def write_multiframe(array: Array, series: SeriesPlan, folder: Path, names: list
     except OSError as failure:
         if isinstance(failure, SourceError):
             raise
-        raise SourceError(f"{folder} can't be written: {failure.strerror or failure}") from failure
+        raise SourceError(f"{folder.location} can't be written: {failure.strerror or failure}") from failure
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     return series.done(size, error)
 
 
 def encode_block(
-    block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str
-) -> tuple[str, np.ndarray, list[int], np.ndarray, float]:
-    """Write the frames of one block into a part; its name, the planes in it, bytes and smallest and largest value of each, the error."""
+    block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str | None
+) -> tuple[str | bytes, np.ndarray, list[int], np.ndarray, float]:
+    """Encode the frames of one block into a part; its name in `folder` (or its bytes), the planes in it, bytes and smallest and largest
+    value of each, the error."""  # noqa: D205, D209 - one sentence
     rows, name = rows_at(place, shape), uuid4().hex
     lengths, extremes, error = [], [], 0.0
-    with whole_file(Path(os.path.join(folder, name))) as file:
+    with io.BytesIO() if folder is None else Folder(folder).whole_file(name) as file:
         for plane, row in zip(block.reshape(-1, *block.shape[len(shape) :]), rows, strict=True):
             stored, largest = stored_plane(plane, plan, int(np.searchsorted(plan.rows, row)))
             data = frame_bytes(stored, plan.form)
@@ -97,7 +108,15 @@ def encode_block(
             lengths.append(len(data))
             extremes.append(extremes_of(stored))
             error = max(error, largest)
-    return name, rows, lengths, np.array(extremes), error
+        part = file.getvalue() if isinstance(file, io.BytesIO) else name
+    return part, rows, lengths, np.array(extremes), error
+
+
+def _kept(parts: Path, data: bytes) -> str:
+    """Name of a new file that holds `data`."""
+    name = uuid4().hex
+    (parts / name).write_bytes(data)
+    return name
 
 
 def extremes_of(stored: np.ndarray) -> tuple[float, float]:
@@ -116,7 +135,7 @@ def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float, e
     encoding = plan.form.encoding
     frames = int(elements[TAGS["NumberOfFrames"]].numbers()[0]) if TAGS["NumberOfFrames"] in elements else 1
     clean(elements, plan, is_resized=was != (encoding.rows, encoding.columns))
-    for keyword in _OF_CONCATENATIONS:
+    for keyword in OF_CONCATENATIONS:
         set_element(elements, keyword, None)
     source_frames = tuple(series.source_frames[row] for row in rows.tolist()) if series.source_frames else ()
     times = None if series.times is None else series.times.take(rows)
@@ -124,6 +143,9 @@ def multiframe_header(series: SeriesPlan, rows: np.ndarray, loss_ratio: float, e
     set_element(elements, "NumberOfFrames", len(rows))
     if series.states_window:
         _add_window(elements, extremes)
+    for keyword, seconds in plan.shifts.items():
+        if not keyword.startswith("Frame") and np.ptp(seconds) == 0:
+            move_clock(elements, keyword, float(seconds[0]))
     if SHARED in elements or PER_FRAME in elements:
         settle_groups(elements, plan, {name: steps[rows] for name, steps in series.steps.items()}, source_frames, times)
     else:

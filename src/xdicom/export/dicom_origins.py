@@ -12,7 +12,7 @@ import xarray as xr
 from xdicom.errors import InconsistentSeriesError
 from xdicom.export.dicom_elements import Elements
 from xdicom.export.dicom_header import HeaderPlace, Place
-from xdicom.export.dicom_kept import kept_headers
+from xdicom.export.dicom_kept import frames_of_kept, kept_headers
 from xdicom.export.dicom_planes import Planes, frame_sizes, label_of
 from xdicom.headers.dictionary import TAGS
 from xdicom.labeled.origins import locate_frames, place_of_series
@@ -34,6 +34,8 @@ class Origin:
     """Header of one of the instances."""
     repeats: bool = False
     """Whether a frame of the source fills several planes."""
+    in_files: bool = True
+    """Whether the frames lie in files that this process has opened; else only their headers are known."""
 
 
 def find_origin(array: xr.DataArray) -> Origin:
@@ -52,10 +54,10 @@ def find_origin(array: xr.DataArray) -> Origin:
     unknown = np.full(count, -1)
     kept = kept_headers(array)
     if kept is not None and any(each is not None for each in kept):
-        uids, numbers = label_of(array, "sop_instance_uid"), label_of(array, "frame_number")
-        names = np.full(count, "", object) if uids is None else uids.astype(object)
-        pairs = set(zip(names.tolist(), (np.zeros(count) if numbers is None else numbers).tolist(), strict=True))
-        return Origin(None, unknown, kept, next(each for each in kept if each is not None).read(), len(pairs) < count)
+        frames, rows = frames_of_kept(kept, label_of(array, "frame_number"))
+        used = rows[rows >= 0]
+        header = next(each for each in kept if each is not None).read()
+        return Origin(frames, rows, kept, header, len(np.unique(used)) < len(used), in_files=False)
     found = place_of_series(str(array.attrs.get("series_instance_uid", "")))
     return Origin(None, unknown, None, None if found is None else _read(Place(*found)))
 

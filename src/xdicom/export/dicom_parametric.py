@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
@@ -31,6 +30,7 @@ from xdicom.export.dicom_secondary import secondary_header
 from xdicom.index.split import PARAMETRIC_MAP
 from xdicom.lazy.blocks import Report
 from xdicom.model.encoding import DOUBLE_FLOAT_PIXEL_DATA, EXPLICIT_LITTLE_ENDIAN, FLOAT_PIXEL_DATA
+from xdicom.sources.folders import split_place
 
 Code = tuple[str, str, str]
 """Value, scheme and meaning of a code, such as `("113041", "DCM", "Apparent Diffusion Coefficient")`."""
@@ -56,6 +56,7 @@ class ParametricMapOptions(TypedDict, total=False):
     attributes: Mapping[str, Any] | None
     uid_seed: str | None
     overwrite: bool
+    storage_options: Mapping[str, Any] | None
     progress: bool | Report
 
 
@@ -73,6 +74,7 @@ def write_parametric_map(
     attributes: Mapping[str, Any] | None = None,
     uid_seed: str | None = None,
     overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
     progress: bool | Report = True,
 ) -> WrittenDicom:
     """Write a floating-point map as one DICOM parametric map: its values bit for bit, none scaled or rounded.
@@ -84,7 +86,7 @@ def write_parametric_map(
     array
         float32 or float64, with `y`, `x`, mostly `z`, and perhaps further axes.
     path
-        File to write.
+        File to write, or its URL.
     source
         The series that the map was made of, where the array has lost its labels: it lends them.
     units
@@ -101,6 +103,8 @@ def write_parametric_map(
         Makes new UIDs depend on this text alone.
     overwrite
         Whether a file at `path` is replaced.
+    storage_options
+        Options of the storage that `path` lies in, as fsspec takes them.
     progress
         Whether a progress bar is shown, or a function that is called with the blocks done and their number.
 
@@ -124,9 +128,9 @@ def write_parametric_map(
     ...     written.frames, bool((again.values == density.values).all()), again.attrs["units"]
     (24, True, 'g/cm3')
     """
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise SourceError(f"{target} is there: overwrite=True replaces it")
+    folder, name = split_place(path, storage_options)
+    if not overwrite and folder.there([name]):
+        raise SourceError(f"{folder.address(name)} is there: overwrite=True replaces it")
     if array.dtype not in (np.dtype(np.float32), np.dtype(np.float64)) or "sample" in array.dims:
         raise ValueError(f"a parametric map holds float32 or float64 and no colors; these are {array.dtype}: array.astype('float32')")
     array = arranged(array) if source is None else _with_labels_of(arranged(array), arranged(source))
@@ -170,12 +174,9 @@ def write_parametric_map(
     (shared,) = header[SHARED].items()
     set_element(shared, "RealWorldValueMappingSequence", [mapping])
     set_element(header, "SharedFunctionalGroupsSequence", [shared])
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SourceError(f"{target.parent} can't be made: {error.strerror}") from error
+    folder.make()
     series = _plan(array, planes, header, attributes, uid_seed)
-    return write_multiframe(array.data, series, target.parent, [target.name], progress)
+    return write_multiframe(array.data, series, folder, [name], progress)
 
 
 def _plan(array: xr.DataArray, planes: Planes, header: Elements, attributes: Mapping[str, Any] | None, uid_seed: str | None) -> SeriesPlan:

@@ -179,8 +179,8 @@ def to_stored(values: np.ndarray, form: Form, rescale: tuple[float, float] | Non
         values = np.where(is_missing, 0 if rescale is None else rescale[1], values)
     error = 0.0
     if rescale is not None and values.dtype.kind in "iu" and values.dtype.itemsize <= 4 and _is_shift(*rescale):
-        values = values.astype(np.int64) - int(rescale[1])
-    elif rescale is not None:
+        return _shifted(values, int(rescale[1]), form, what), error
+    if rescale is not None:
         exact = values.astype(np.float64)
         stored = (exact - rescale[1]) / rescale[0]
         np.rint(stored, out=stored)
@@ -198,18 +198,35 @@ def to_stored(values: np.ndarray, form: Form, rescale: tuple[float, float] | Non
     low, high = form.limits
     # what fills its type can't be out of range
     if values.dtype != dtype or form.encoding.bits_stored < 8 * dtype.itemsize:
-        smallest, largest = values.min(initial=high), values.max(initial=low)
-        if smallest < low or largest > high:
-            hint = "give another rescale="
-            if rescale is None:
-                hint = f"give bits_stored= (now {form.encoding.bits_stored}), or change the type of the array"
-            raise ValueError(f"{what} has stored values from {smallest:g} to {largest:g}, and {low} to {high} can be written: {hint}")
+        hint = "give another rescale="
+        if rescale is None:
+            hint = f"give bits_stored= (now {form.encoding.bits_stored}), or change the type of the array"
+        _check_limits(values.min(initial=high), values.max(initial=low), form, what, hint)
     result = np.ascontiguousarray(values, dtype)
     if is_missing is not None and is_missing.any() and form.nan_value is not None:
         if result is values:
             result = result.copy()
         result[is_missing] = form.nan_value
     return result, error
+
+
+def _shifted(values: np.ndarray, intercept: int, form: Form, what: str) -> np.ndarray:
+    """Stored values of whole numbers with a slope of 1; sums wrap around, and those that are in range are right."""
+    dtype = form.encoding.dtype
+    if values.size:
+        _check_limits(int(values.min()) - intercept, int(values.max()) - intercept, form, what, "give another rescale=")
+    return np.ascontiguousarray(values.astype(dtype) - np.array(intercept).astype(dtype))
+
+
+def _check_limits(smallest: float, largest: float, form: Form, what: str, hint: str) -> None:
+    low, high = form.limits
+    if smallest < low or largest > high:
+        raise ValueError(f"{what} has stored values from {smallest:g} to {largest:g}, and {low} to {high} can be written: {hint}")
+
+
+def precision_of(values: np.ndarray) -> float:
+    """Distance of the largest of some numbers from its neighbor: what is nearer can't be told apart; 0 for integers."""
+    return float(np.spacing(np.abs(values).max(initial=0))) if values.dtype.kind == "f" else 0.0
 
 
 def frame_bytes(stored: np.ndarray, form: Form) -> bytes | memoryview:

@@ -72,8 +72,8 @@ def planes_of(array: xr.DataArray) -> Planes:
     InconsistentSeriesError
         If labels contradict each other, or rows or columns are unevenly spaced.
     """
-    y_first, y_step = _line(array, "y")
-    x_first, x_step = _line(array, "x")
+    y_first, y_step = line_of(array, "y")
+    x_first, x_step = line_of(array, "x")
     spacing = None if y_step is None or x_step is None else (abs(y_step), abs(x_step))
     cosines = array.attrs.get("image_orientation_patient")
     z, stated = label_of(array, "z"), _stated_positions(array)
@@ -133,7 +133,7 @@ def planes_on(mask: xr.DataArray, source: xr.DataArray) -> np.ndarray:
     return np.asarray(nearest)
 
 
-def _line(array: xr.DataArray, name: str) -> tuple[float | None, float | None]:
+def line_of(array: xr.DataArray, name: str) -> tuple[float | None, float | None]:
     """First value and step of the coordinate of rows or columns; None where there is no such coordinate."""
     spacing = array.attrs.get("pixel_spacing")
     stated = None if spacing is None else float(spacing[0 if name == "y" else 1])

@@ -15,6 +15,7 @@ import xarray as xr
 
 from xdicom.errors import UnsupportedEncodingError
 from xdicom.export.dicom_axes import Times
+from xdicom.export.dicom_changes import Changes, changes_of
 from xdicom.export.dicom_elements import Elements, add_text, set_element, texts_of
 from xdicom.export.dicom_forms import choose_form
 from xdicom.export.dicom_header import HeaderPlace, Plan
@@ -36,7 +37,7 @@ _WRITTEN = (STORED, MODALITY, REAL_WORLD, SUV, *PICTURES)
 _REFUSED = {
     "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation is written by to_segmentation(), with the series that it belongs to",
     "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation is written by to_segmentation(), with the series that it belongs to",
-    "1.2.840.10008.5.1.4.1.1.77.1.6": "a whole slide is written level by level, which xdicom does not do",
+    "1.2.840.10008.5.1.4.1.1.77.1.6": "images of a slide are written as stored_values or rgb, with the dimensions y and x",
 }
 
 
@@ -54,6 +55,8 @@ class Choices:
     attributes: Mapping[str, Any] | None = None
     uid_seed: str | None = None
     keep_uids: bool = False
+    is_measured: bool = False
+    """Whether values are looked at before slopes are chosen, since they are not those that the source stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +150,18 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     set_element(shared, "SOPClassUID", sop_class)
     set_element(shared, "StudyInstanceUID", study_uid)
     set_element(shared, "SeriesInstanceUID", series_uid)
-    _describe(shared, header, chosen.elements, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=keeps)
+    describe(shared, header, chosen.elements, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=keeps)
     if TAGS["NumberOfSlices"] in header and "z" in array.dims and not is_multiframe:
         set_element(shared, "NumberOfSlices", array.sizes["z"])
     wanted, dropped = wanted_elements(choices.attributes)
     kinds = texts_of(header, "ImageType")
     repeats = origin.repeats
     has_own = origin.places is not None and not is_multiframe and name not in PICTURES and not repeats
+    changes = Changes()
+    if origin.frames is not None and name not in PICTURES and not repeats and (origin.rows >= 0).all():
+        changes = changes_of(array, origin.frames, origin.rows)
+    if keeps and changes.names:
+        raise ValueError(f"the coordinate {changes.names[0]} was changed, so that identities can't be kept: leave keep_uids out")
     loses = ENCODERS.get(chosen.form.encoding.transfer_syntax_uid)
     plan = Plan(
         rows=np.arange(count),
@@ -173,11 +181,15 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         rescale=chosen.rescale,
         applies_rescale=chosen.applies_rescale,
         sources=sources_of(array, header, count),
+        is_attempt=chosen.is_attempt,
         is_derived=not keeps,
         is_rescaled=chosen.is_rescaled,
         is_cut=_is_cut(header, array, kinds),
         repeats=repeats,
         lossy="" if loses is None else loses.lossy_method,
+        changed=changes.names,
+        restated=changes.keywords,
+        shifts=changes.shifts,
         attributes=wanted,
         options=public_options(urls_of(origin.places)),
     )
@@ -222,7 +234,7 @@ TAGS_OF_GROUPS = {0x52009229, 0x52009230}
 """Shared and Per-frame Functional Groups Sequence."""
 
 
-def _describe(shared: Elements, header: Elements, elements: Mapping[str, Any], choices: Choices, lossy: str, *, keeps: bool) -> None:
+def describe(shared: Elements, header: Elements, elements: Mapping[str, Any], choices: Choices, lossy: str, *, keeps: bool) -> None:
     """Texts, history, moment and equipment of all instances."""
     for keyword, value in elements.items():
         set_element(shared, keyword, value)
@@ -281,5 +293,5 @@ def _instances(array: xr.DataArray, count: int) -> tuple[np.ndarray, ...]:
 
 
 def _check_can_keep(array: xr.DataArray, origin: Origin, is_multiframe: bool) -> None:
-    if array.name != STORED or origin.frames is None or (origin.rows < 0).any() or is_multiframe:
+    if array.name != STORED or origin.frames is None or not origin.in_files or (origin.rows < 0).any() or is_multiframe:
         raise ValueError("identities are kept of stored_values of single-frame instances that this process has opened: leave keep_uids out")

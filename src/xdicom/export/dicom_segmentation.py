@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import xarray as xr
 
 from xdicom.errors import InconsistentSeriesError, MissingDependencyError, SourceError
+from xdicom.export.dicom_kept import header_of_frame
 from xdicom.export.dicom_planes import arranged, frame_sizes, planes_of, planes_on
 from xdicom.export.dicom_plans import WrittenDicom, new_uids
-from xdicom.export.dicom_writing import whole_file
-from xdicom.labeled.origins import read_header
+from xdicom.export.dicom_segments import Kind, Segments, SegmentText, texts_of_segments, values_of
+from xdicom.index.slides import SLIDE
 from xdicom.pixels.encode import transfer_syntax_of
+from xdicom.sources.folders import split_place
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-Code = tuple[str, str, str]
-"""Value, scheme and meaning of a code, such as `("10200004", "SCT", "Liver")`."""
-TISSUE: Code = ("85756007", "SCT", "Tissue")
-"""Category and type of a segment of which nothing more is said."""
-
 
 _MAY_BE_EMPTY = (
     "PatientName",
@@ -43,31 +37,17 @@ _MAY_BE_EMPTY = (
 """Elements that every instance must have, if only empty; not all sources do."""
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentText:
-    """What a segment is."""
-
-    label: str
-    """Segment Label."""
-    category: Code = TISSUE
-    """Segmented Property Category (CID 7150)."""
-    property_type: Code = TISSUE
-    """Segmented Property Type."""
-    algorithm: str = ""
-    """Name of the algorithm that made it; empty for one drawn by hand."""
-    algorithm_version: str = ""
-    """Its version."""
-
-
 class SegmentationOptions(TypedDict, total=False):
     """Options of `write_segmentation`."""
 
-    segments: Sequence[SegmentText | str] | None
+    segments: Segments | None
+    segmentation_type: Kind | None
     transfer_syntax: str | None
     series_description: str
     series_number: int
     uid_seed: str | None
     overwrite: bool
+    storage_options: Mapping[str, Any] | None
 
 
 def write_segmentation(
@@ -75,12 +55,14 @@ def write_segmentation(
     path: str | os.PathLike[str],
     source: xr.DataArray,
     *,
-    segments: Sequence[SegmentText | str] | None = None,
+    segments: Segments | None = None,
+    segmentation_type: Kind | None = None,
     transfer_syntax: str | None = None,
     series_description: str = "Segmentation",
     series_number: int = 1,
     uid_seed: str | None = None,
     overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> WrittenDicom:
     """Write a mask, several, or a label array as one DICOM segmentation that refers to the planes of its source.
 
@@ -88,48 +70,54 @@ def write_segmentation(
     ----------
     mask
         On the planes, rows and columns of `source` (or some of its planes): boolean with `z`, `y`, `x` and maybe `segment`;
-        or whole numbers with `z`, `y`, `x`, where 0 is nothing and 1, 2, … are the segments; or floating-point numbers from
-        0 to 1, which become a fractional segmentation. It is computed as a whole.
+        or whole numbers with `z`, `y`, `x`, where 0 is nothing and every other number a segment; or floating-point numbers from
+        0 to 1. It is computed as a whole.
     path
-        File to write.
+        File to write, or its URL.
     source
-        The series that was segmented, opened in this process.
+        The series that was segmented, opened in this process or with its headers kept; or a level of a slide, which the mask
+        covers as a whole.
     segments
-        What each segment is, in order; a text is a label alone. Without it labels come from the coordinate `segment_label`,
-        or are numbers.
+        What each segment is, in order or by number; a text is a label alone. Without it labels come from the coordinate
+        `segment_label` or the attribute `segments`, or are numbers.
+    segmentation_type
+        `binary` (a frame of bits for each segment; for masks if None), `labelmap` (segments as numbers, in one frame for
+        each plane; for whole numbers if None) or `fractional` (for floating-point numbers).
     transfer_syntax
-        UID or short name: `explicit`, `rle`, and for fractions `jpeg-2000` and `jpeg-ls`.
+        UID or short name: `explicit`, `rle`, and but for binary ones `jpeg-2000` and `jpeg-ls`.
     series_description, series_number
         Of the new series.
     uid_seed
         Makes new UIDs depend on this text alone.
     overwrite
         Whether a file at `path` is replaced.
+    storage_options
+        Options of the storage that `path` lies in, as fsspec takes them.
 
     Raises
     ------
     MissingDependencyError
-        If highdicom is not installed.
+        If highdicom is not installed, or the encoder that pydicom would take.
     InconsistentSeriesError
         If the mask does not lie on the source, or the source's headers lack what a segmentation must state.
     SourceError
-        If there is a file already, or the source was not opened in this process.
+        If there is a file already, or no headers of the source are known.
     ValueError
-        If the values are no mask, labels or fractions, or there are more segments than are described.
+        If the values are no mask, labels or fractions, or not of the type that was asked for, or there are more segments
+        than are described.
     """
     try:
         import highdicom as hd  # noqa: PLC0415 - an extra, and a second to import
         from pydicom.sr.coding import Code as SrCode  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependencyError('a segmentation is written by highdicom: pip install "xdicom[seg]"') from error
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise SourceError(f"{target} is there: overwrite=True replaces it")
+    folder, name = split_place(path, storage_options)
+    if not overwrite and folder.there([name]):
+        raise SourceError(f"{folder.address(name)} is there: overwrite=True replaces it")
     mask, source = arranged(mask), arranged(source)
-    which = planes_on(mask, source)
-    values, kind = _values(mask)
-    texts = _texts(mask, segments, values)
-    instances, positions = _headers(source, which)
+    values, kind = values_of(mask, segmentation_type)
+    texts = texts_of_segments(mask, segments, values, kind)
+    places = _on_slide(mask, source) if source.attrs.get("sop_class_uid") == SLIDE else _on_planes(hd, mask, source)
     descriptions = [
         hd.seg.SegmentDescription(
             number,
@@ -139,13 +127,13 @@ def write_segmentation(
             "AUTOMATIC" if text.algorithm else "MANUAL",
             _algorithm(hd, SrCode, text),
         )
-        for number, text in enumerate(texts, 1)
+        for number, text in texts.items()
     ]
     series_uid, instance_uid = new_uids(0, uid_seed)
     try:
         dataset = _quietly(
             hd.seg.Segmentation,
-            source_images=instances,
+            **places,
             pixel_array=values,
             segmentation_type=kind,
             segment_descriptions=descriptions,
@@ -158,15 +146,17 @@ def write_segmentation(
             software_versions=version("xdicom"),
             device_serial_number="0",
             transfer_syntax_uid=transfer_syntax_of(transfer_syntax),
-            plane_positions=[hd.PlanePositionSequence("PATIENT", position) for position in positions.tolist()],
             series_description=series_description,
             specific_character_set="ISO_IR 192",
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise InconsistentSeriesError(f"a segmentation can't be made of these: {error}") from error
-    target.parent.mkdir(parents=True, exist_ok=True)
+    except RuntimeError as error:  # of pydicom, which encodes
+        encoders = "pip install pyjpegls pylibjpeg pylibjpeg-openjpeg"
+        raise MissingDependencyError(f"a segmentation in {transfer_syntax} needs an encoder that pydicom has not: {encoders}") from error
     try:
-        with whole_file(target) as file:
+        folder.make()
+        with folder.whole_file(name) as file:
             dataset.save_as(file)
             size = file.tell()
     finally:
@@ -188,35 +178,9 @@ def _close(dataset: Any) -> None:
         connection.close()
 
 
-def _values(mask: xr.DataArray) -> tuple[np.ndarray, str]:
-    """Values as highdicom takes them, shape `(z, y, x[, segment])`, and the type of segmentation."""
-    extra = [dim for dim in frame_sizes(mask) if dim not in ("z", "segment")]
-    if extra or "sample" in mask.dims:
-        raise ValueError(f"a segmentation has dimensions segment, z, y and x; this array has {', '.join(map(str, mask.dims))}")
-    dims = [dim for dim in ("z", "y", "x", "segment") if dim in mask.dims]
-    values = np.asarray(mask.transpose(*dims).values)
-    values = values if "z" in mask.dims else values[None]
-    if values.dtype.kind == "f":
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise ValueError("fractions lie between 0 and 1")
-        return values, "FRACTIONAL"
-    if values.dtype.kind not in "biu" or values.min(initial=0) < 0 or ("segment" in mask.dims and values.max(initial=0) > 1):
-        raise ValueError(f"a mask is boolean, labels are whole numbers from 0 on without a dimension segment; this is {values.dtype}")
-    return values.astype(np.uint8 if values.max(initial=0) < 256 else np.uint16), "BINARY"
-
-
-def _texts(mask: xr.DataArray, segments: Sequence[SegmentText | str] | None, values: np.ndarray) -> list[SegmentText]:
-    count = mask.sizes["segment"] if "segment" in mask.dims else max(1, int(values.max(initial=0)) if values.dtype.kind in "iu" else 1)
-    if segments is None:
-        known = mask.coords["segment_label"].values if "segment_label" in mask.coords and "segment" in mask.dims else None
-        segments = [str(known[i]) if known is not None and known[i] else f"Segment {i + 1}" for i in range(count)]
-    if len(segments) < count or ("segment" in mask.dims and len(segments) != count):
-        raise ValueError(f"there are {count} segments, and segments= describes {len(segments)}")
-    return [segment if isinstance(segment, SegmentText) else SegmentText(segment) for segment in segments]
-
-
-def _headers(source: xr.DataArray, which: np.ndarray) -> tuple[list[Dataset], np.ndarray]:
+def _on_planes(hd: Any, mask: xr.DataArray, source: xr.DataArray) -> dict[str, Any]:
     """Headers of the source's instances, each once, and the place of each plane."""
+    which = planes_on(mask, source)
     volume = source.isel({dim: 0 for dim in frame_sizes(source) if dim != "z"})
     planes: Mapping[Any, np.ndarray] = {"z": which} if "z" in volume.dims else {}
     chosen = volume.isel(planes)
@@ -225,12 +189,31 @@ def _headers(source: xr.DataArray, which: np.ndarray) -> tuple[list[Dataset], np
         raise InconsistentSeriesError("the source has no place in the patient")
     found: dict[str, Dataset] = {}
     for i in range(len(positions)):
-        header = read_header(chosen, {"z": i} if "z" in chosen.dims else 0)
-        for keyword in _MAY_BE_EMPTY:
-            if keyword not in header:
-                setattr(header, keyword, "")
+        header = _completed(header_of_frame(chosen, {"z": i} if "z" in chosen.dims else 0))
         found.setdefault(str(header.SOPInstanceUID), header)
-    return list(found.values()), positions
+    places = [hd.PlanePositionSequence("PATIENT", position) for position in positions.tolist()]
+    return {"source_images": list(found.values()), "plane_positions": places}
+
+
+def _on_slide(mask: xr.DataArray, source: xr.DataArray) -> dict[str, Any]:
+    """Header of the image of a slide that a mask covers, and the size of its tiles."""
+    header = _completed(header_of_frame(source))
+    matrix = int(header.TotalPixelMatrixRows), int(header.TotalPixelMatrixColumns)
+    is_whole = (mask.sizes["y"], mask.sizes["x"]) == (source.sizes["y"], source.sizes["x"]) == matrix
+    if "z" in mask.dims or not is_whole or any(name in mask.coords and not mask[name].equals(source[name]) for name in ("y", "x")):
+        raise InconsistentSeriesError(
+            f"a mask of a slide covers all {matrix[0]} x {matrix[1]} pixels of one level, in one focal plane, and source= is that level: "
+            "fill it up, as with mask.reindex_like(level, fill_value=0)"
+        )
+    return {"source_images": [header], "tile_pixel_array": True, "tile_size": (int(header.Rows), int(header.Columns))}
+
+
+def _completed(header: Dataset) -> Dataset:
+    """A header with what every instance must have, if only empty."""
+    for keyword in _MAY_BE_EMPTY:
+        if keyword not in header:
+            setattr(header, keyword, "")
+    return header
 
 
 def _algorithm(hd: Any, code: Any, text: SegmentText) -> Any:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
-from xdicom.errors import SourceError
 from xdicom.export.dicom_elements import file_head
 from xdicom.export.dicom_header import Plan, header_of
-from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail, to_stored
+from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail, precision_of, to_stored
 from xdicom.index.progress import progress_bar
 from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import Array
 from xdicom.lazy.frames import FrameBlock, read_block
 from xdicom.model.frames import FrameRefs
+from xdicom.sources.folders import Folder
 from xdicom.sources.options import using_options
+
+
+class NotStoredBeforeError(Exception):
+    """Values are others than the source stored: another slope has to be found."""
+
 
 BATCH = 64
 """Blocks whose plans travel together."""
@@ -47,27 +49,7 @@ def rows_at(place: Place, shape: tuple[int, ...]) -> np.ndarray:
     return rows.reshape(-1)
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Any]:
-    """A file that gets its name when it is whole, and leaves nothing where it fails.
-
-    Raises
-    ------
-    SourceError
-        If it can't be written.
-    """
-    temporary = path.with_name(f".{path.name}-{uuid4().hex[:8]}")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-        os.replace(temporary, path)
-    except OSError as error:
-        raise SourceError(f"{path} can't be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_instances(array: Array, series: Any, folder: Path, names: list[str], progress: bool | Report) -> Any:
+def write_instances(array: Array, series: Any, folder: Folder, names: list[str], progress: bool | Report) -> Any:
     """Write one single-frame instance for each plane; see `write_dicom`."""
     blocks = int(np.prod(array.numblocks, dtype=np.int64))
     size, error, done = 0, 0.0, 0
@@ -75,7 +57,7 @@ def write_instances(array: Array, series: Any, folder: Path, names: list[str], p
         for batch, rows in batches(array, series.frame_dims):
             refs = None if series.refs is None else series.refs.take(rows)
             function = partial(
-                write_block, plan=series.plan.take(rows), shape=array.shape[: series.frame_dims], folder=str(folder),
+                write_block, plan=series.plan.take(rows), shape=array.shape[: series.frame_dims], folder=folder,
                 names=tuple(names[row] for row in rows), refs=refs,
             )  # fmt: skip
             for written, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
@@ -85,7 +67,7 @@ def write_instances(array: Array, series: Any, folder: Path, names: list[str], p
 
 
 def write_block(
-    block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: str, names: tuple[str, ...], refs: FrameRefs | None
+    block: np.ndarray, place: Place, *, plan: Plan, shape: tuple[int, ...], folder: Folder, names: tuple[str, ...], refs: FrameRefs | None
 ) -> tuple[int, float]:
     """Write the planes of one block; bytes written, and the largest error of storing them."""
     planes = block.reshape(-1, *block.shape[len(shape) :])
@@ -96,7 +78,7 @@ def write_block(
             stored, largest = stored_plane(plane, plan, i)
             if refs is not None:
                 check_unchanged(stored, refs, i, plan)
-            size += write_instance(stored, plan, i, Path(folder) / names[i])
+            size += write_instance(stored, plan, i, folder, names[i])
             error = max(error, largest)
     return size, error
 
@@ -104,22 +86,26 @@ def write_block(
 def stored_plane(plane: np.ndarray, plan: Plan, i: int) -> tuple[np.ndarray, float]:
     """Stored values of plane `i`, and the error that storing them made."""
     rescale = None if plan.rescale is None or not plan.applies_rescale else (float(plan.rescale.slope[i]), float(plan.rescale.intercept[i]))
-    return to_stored(plane, plan.form, rescale, f"plane {int(plan.rows[i]) + 1}")
+    what = f"plane {int(plan.rows[i]) + 1}"
+    if not plan.is_attempt:
+        return to_stored(plane, plan.form, rescale, what)
+    try:
+        stored, error = to_stored(plane, plan.form, rescale, what)
+    except ValueError as refused:
+        raise NotStoredBeforeError(what) from refused
+    if error > precision_of(plane):
+        raise NotStoredBeforeError(what)
+    return stored, error
 
 
-def write_instance(stored: np.ndarray, plan: Plan, i: int, path: Path) -> int:
+def write_instance(stored: np.ndarray, plan: Plan, i: int, folder: Folder, name: str) -> int:
     """Write one single-frame instance; its bytes."""
     encoding = plan.form.encoding
     data = frame_bytes(stored, plan.form)
     limits = (int(stored.min()), int(stored.max())) if stored.dtype.kind in "iu" else None
     elements = header_of(plan, i, limits, loss_ratio=stored.nbytes / max(1, len(data)))
     head = file_head(elements, encoding.transfer_syntax_uid) + pixel_element_head(encoding, [len(data)])
-    tail = pixel_element_tail(encoding, len(data))
-    with whole_file(path) as file:
-        file.write(head)
-        file.write(data)
-        file.write(tail)
-    return len(head) + len(data) + len(tail)
+    return folder.put(name, head, data, pixel_element_tail(encoding, len(data)))
 
 
 def check_unchanged(stored: np.ndarray, refs: FrameRefs, i: int, plan: Plan) -> None:

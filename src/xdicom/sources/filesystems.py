@@ -15,6 +15,8 @@ from xdicom.sources.options import Options
 from xdicom.sources.source import Answer, Source, is_changed, stamp_of
 
 _HTTP = ("http://", "https://")
+_BUCKETS = ("S3FileSystem", "GCSFileSystem", "AzureBlobFileSystem")
+"""File systems of fsspec that take names with slashes, and would make a bucket of what is made as a folder."""
 
 
 class FileSystem:
@@ -58,6 +60,38 @@ class FileSystem:
         system.invalidate_cache()
         found: Mapping[str, Mapping[str, Any]] = system.find(path, detail=True)
         return [_source(renamed(url, name), info) for name, info in found.items() if not _is_folder(name, info)]
+
+    def write(self, url: str, data: bytes) -> None:
+        """Put an object, which is there as a whole when this returns."""
+        self._prepare(url)
+        system, path = self._open(url)
+        system.pipe_file(path, data)
+
+    def upload(self, local_path: str, url: str) -> None:
+        """Put a local file as an object."""
+        self._prepare(url)
+        system, path = self._open(url)
+        system.put_file(local_path, path)
+
+    def remove(self, url: str) -> None:
+        """Take an object away."""
+        system, path = self._open(url)
+        system.rm_file(path)
+
+    def names_in(self, url: str) -> list[str]:
+        """Names of the objects in a folder, none where there is no such folder."""
+        system, path = self._open(url)
+        system.invalidate_cache()
+        try:
+            return [str(name).rstrip("/").rpartition("/")[2] for name in system.ls(path, detail=False)]
+        except FileNotFoundError:
+            return []
+
+    def _prepare(self, url: str) -> None:
+        """Make the folders above an object, where storage has folders: in buckets they are parts of names."""
+        system, path = self._open(url)
+        if type(system).__name__ not in _BUCKETS:
+            system.makedirs(path.rpartition("/")[0], exist_ok=True)
 
     def _open(self, url: str) -> tuple[Any, str]:
         """File system of `url` and the path of `url` on it; fsspec keeps its file systems itself."""

@@ -32,6 +32,11 @@ ORTHANC_PLUGINS = Path("/usr/share/orthanc/plugins")
 SERVICES_VARIABLE = "XDICOM_SERVICES"
 """Environment variable: services that must be there, separated by spaces; a test that misses one of them fails and is not skipped."""
 
+PATIENCE_S = 300
+"""How long a test waits for what has to come, however busy the machine is [s]."""
+PATIENT = {"distributed.comm.timeouts.connect": f"{PATIENCE_S}s", "distributed.comm.timeouts.tcp": f"{PATIENCE_S}s"}
+"""Settings of dask with which a cluster may take its time to start."""
+
 KEY, SECRET = "AKIDEXAMPLE", "xyzzyplugh9"
 """Credentials for the S3 server."""
 
@@ -71,7 +76,7 @@ class RangeServer:
     """Serves `files` by name on 127.0.0.1, and does to a request what `trouble` says.
 
     `trouble` is called with the method, the name and how often that name was asked for before, and returns None or one
-    of `reset`, `truncated`, `short`, `slow`, `no range`, `wrong range`, or a status as text.
+    of `reset`, `truncated`, `short`, `hang`, `no range`, `wrong range`, or a status as text.
     """
 
     def __init__(self) -> None:
@@ -84,7 +89,10 @@ class RangeServer:
         self.at_once = self.most_at_once = 0
         self.sends_etags = self.sends_times = True
         self._seen: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._answered = self._company = 0.0
+        self._lock = threading.Condition()
+        self._ending = threading.Event()
+        self.release()
         self._http = QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
@@ -112,7 +120,26 @@ class RangeServer:
         dice = random.Random(20)
         self.trouble = lambda method, name, earlier: dice.choice(troubles) if dice.random() < share else None
 
+    def hold_after(self, count: float) -> None:
+        """Answer the first `count` requests of all; let the others wait until more are answered."""
+        with self._lock:
+            self._answered = count
+            self._lock.notify_all()
+
+    def hold_until(self, count: int) -> None:
+        """Answer no request before `count` of them have been there at the same time, however slow their client is."""
+        with self._lock:
+            self._company, self.most_at_once = count, self.at_once
+
+    def release(self) -> None:
+        """Answer all requests, also those that wait."""
+        with self._lock:
+            self._answered, self._company = float("inf"), 0
+            self._lock.notify_all()
+
     def stop(self) -> None:
+        self.release()
+        self._ending.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
@@ -121,11 +148,15 @@ class RangeServer:
         with self._lock:
             self.requests.append((method, name, wanted))
             self.headers.append(headers)
+            number = len(self.requests)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
+            self._lock.notify_all()
             earlier = self._seen[f"{method} {name}"]
             self._seen[f"{method} {name}"] += 1
-            return self.trouble(method, name, earlier)
+            trouble = self.trouble(method, name, earlier)
+            self._lock.wait_for(lambda: number <= self._answered and self.most_at_once >= self._company, PATIENCE_S)
+            return trouble
 
     def _end(self) -> None:
         with self._lock:
@@ -168,8 +199,10 @@ class RangeServer:
 
             def _answer_with(self, name: str, wanted: str, trouble: str | None, *, with_body: bool) -> None:
                 data = server.files.get(name)
-                if trouble == "slow":
-                    time.sleep(1.5)
+                if trouble == "hang":
+                    server._ending.wait(PATIENCE_S)
+                    self.close_connection = True
+                    return
                 if trouble == "reset":
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.connection.close()
@@ -321,7 +354,7 @@ def azure_server(folder: Path) -> Iterator[AzureServer]:
 
 def _create_container(url: str, process: subprocess.Popen[bytes]) -> None:
     """Make the container at `url`, as soon as the server answers; the request is signed with the account's key."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while True:
         date, version = formatdate(usegmt=True), "2023-11-03"
         path = f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{url.rpartition('/')[2]}"

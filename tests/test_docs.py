@@ -6,9 +6,11 @@ import doctest
 import re
 from pathlib import Path
 
+import dask
 import pytest
 
 from pages import blocks_of, run_page
+from servers import PATIENT
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
@@ -26,7 +28,8 @@ def test_code_of_the_page_runs(page: Path, tmp_path: Path, testdata: Path, monke
     (tmp_path / "testdata").symlink_to(testdata)
     monkeypatch.chdir(tmp_path)
 
-    assert run_page(page) > 0
+    with dask.config.set(PATIENT):
+        assert run_page(page) > 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -24,7 +24,7 @@ from pydicom.encaps import generate_frames
 
 import xdicom
 from builders import make_cine, make_ct, make_enhanced_mr, make_file, make_palette, make_sr, phantoms, uid
-from servers import ORTHANC_PLUGINS, QuietServer, require
+from servers import ORTHANC_PLUGINS, PATIENCE_S, QuietServer, require
 from xdicom.errors import SourceError
 from xdicom.sources import counters, faults, options, remote, reset_statistics, statistics
 
@@ -147,7 +147,7 @@ class Orthanc:
         self.top = f"http://127.0.0.1:{port}"
         self.url = f"{self.top}/dicom-web"
         self.process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_S
         while True:
             try:
                 urlopen(f"{self.top}/system").close()

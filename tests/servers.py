@@ -131,6 +131,11 @@ class RangeServer:
         with self._lock:
             self._company, self.most_at_once = count, self.at_once
 
+    def waits_for_company(self, count: int) -> bool:
+        """Whether `count` requests come to be there at the same time."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self.at_once >= count, PATIENCE_S)
+
     def release(self) -> None:
         """Answer all requests, also those that wait."""
         with self._lock:

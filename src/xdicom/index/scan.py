@@ -19,7 +19,8 @@ from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable, InstanceTable, concatenate_frames
 from xdicom.sources.chain import Inflate, inflate_of, is_local, split_chain, split_link
 from xdicom.sources.concurrency import at_once
-from xdicom.sources.ranges import REMOTE_HEAD_LENGTH, heads_block, inflated_length, read_heads, read_heads_into, read_into
+from xdicom.sources.heads import REMOTE_HEAD_LENGTH, heads_block, read_heads, read_heads_into
+from xdicom.sources.ranges import inflated_length, read_into
 from xdicom.sources.readers import Reader
 from xdicom.sources.source import Source
 

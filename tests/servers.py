@@ -12,6 +12,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -42,7 +43,7 @@ KEY, SECRET = "AKIDEXAMPLE", "xyzzyplugh9"
 
 
 def require(service: str) -> None:
-    """Skip the test where `service` (`s3`, `azure` or `dicomweb`) can't be started; fail it where the service must be there."""
+    """Skip the test where `service` (`s3`, `azure`, `google` or `dicomweb`) can't be started; fail it where the service must be there."""
     missing = _missing_for(service)
     if missing and service in os.environ.get(SERVICES_VARIABLE, "").split():
         pytest.fail(missing)
@@ -58,6 +59,9 @@ def _missing_for(service: str) -> str:
     if service == "azure":
         is_there = shutil.which("azurite-blob") and find_spec("obstore")
         return "" if is_there else "Azurite or obstore is not installed: npm install azurite, with its azurite-blob on the PATH"
+    if service == "google":
+        absent = [name for name in ("gcsfs", "gcp_storage_emulator") if find_spec(name) is None]
+        return f"not installed: {', '.join(absent)}" if absent else ""
     absent = [name for name in ("moto", "flask", "boto3", "s3fs", "obstore") if find_spec(name) is None]
     return f"not installed: {', '.join(absent)}" if absent else ""
 
@@ -375,3 +379,31 @@ def _create_container(url: str, process: subprocess.Popen[bytes]) -> None:
             assert process.poll() is None, "Azurite ended"
             assert time.monotonic() < end, "Azurite does not answer"
             time.sleep(0.1)
+
+
+@contextmanager
+def google_server() -> Iterator[str]:
+    """Address of a Google storage server on 127.0.0.1, which speaks JSON as gcsfs does, with one bucket, `bucket`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = (
+        "import sys, threading; from gcp_storage_emulator.server import create_server; "
+        "create_server('127.0.0.1', int(sys.argv[1]), in_memory=True, default_bucket='bucket').start(); threading.Event().wait()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    endpoint = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + PATIENCE_S
+    try:
+        while True:
+            try:
+                urlopen(f"{endpoint}/storage/v1/b/bucket").close()
+                break
+            except URLError:
+                assert process.poll() is None, "the server ended"
+                assert time.monotonic() < end, "the server does not answer"
+                time.sleep(0.1)
+        yield endpoint
+    finally:
+        process.terminate()
+        process.wait(30)

@@ -16,7 +16,7 @@ _TABLE = """
 0008: 1160 IS ReferencedFrameNumber, 2112 SQ SourceImageSequence, 2144 IS RecommendedDisplayFrameRate, 9007 CS FrameType
 0008: 9124 SQ DerivationImageSequence, 9205 CS PixelPresentation, 9206 CS VolumetricProperties
 0008: 9207 CS VolumeBasedCalculationTechnique, 9208 CS ComplexImageComponent, 9209 CS AcquisitionContrast
-0010: 0040 CS PatientSex, 1020 DS PatientSize, 1030 DS PatientWeight
+0010: 0020 LO PatientID, 0040 CS PatientSex, 1020 DS PatientSize, 1030 DS PatientWeight
 0018: 0010 LO ContrastBolusAgent, 0020 CS ScanningSequence, 0024 SH SequenceName, 0031 LO Radiopharmaceutical, 0040 IS CineRate
 0018: 0050 DS SliceThickness, 0060 DS KVP, 0080 DS RepetitionTime, 0081 DS EchoTime, 0082 DS InversionTime
 0018: 0083 DS NumberOfAverages, 0086 IS EchoNumbers, 0088 DS SpacingBetweenSlices, 0091 IS EchoTrainLength, 1060 DS TriggerTime

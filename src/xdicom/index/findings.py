@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from xdicom.headers.private import assumed_sources
 from xdicom.index.sizes import readable_size
 from xdicom.index.spacing import REGULAR_SHARE
 from xdicom.model.grid import FrameGrid
@@ -26,7 +27,7 @@ def shape_of(grid: FrameGrid) -> str:
 
 def describe_array(grid: FrameGrid) -> list[str]:
     """Why the array of `grid` stands alone, how its slices lie, and what is odd about them; a sentence each."""
-    return [*_reasons(grid), *_places(grid), *_losses(grid)]
+    return [*_reasons(grid), *_places(grid), *_losses(grid), *_assumptions(grid)]
 
 
 def _reasons(grid: FrameGrid) -> Iterator[str]:
@@ -102,6 +103,13 @@ def _losses(grid: FrameGrid) -> Iterator[str]:
     lossy = count_lossy(grid, rows)
     if lossy:
         yield "compressed with loss" if lossy == len(rows) else f"{lossy} of {len(rows)} frames compressed with loss"
+
+
+def _assumptions(grid: FrameGrid) -> Iterator[str]:
+    """Vendors' elements that are believed by their place and the manufacturer, since whose they are was removed (PS3.5 7.8.1)."""
+    assumed = assumed_sources(grid.frames)
+    if assumed:
+        yield f"private creators are missing and were assumed: {_listed(assumed)}"
 
 
 def count_lossy(grid: FrameGrid, rows: np.ndarray) -> int:

@@ -6,7 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from xdicom.labeled.labels import LABELS, VENDOR_SOURCES, Label
+from xdicom.headers.private import VENDOR_SOURCES
+from xdicom.labeled.labels import LABELS, Label
 from xdicom.labeled.segments import segment_coordinates
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid

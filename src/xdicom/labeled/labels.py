@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdicom.headers.dictionary import PRIVATE
-from xdicom.headers.records import PRIVATE_NAMES
-
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -112,6 +109,3 @@ LABELS: tuple[Label, ...] = (
     Label("z", "z", "mm"),
 )
 """Header values that are carried along, when they vary inside the array."""
-
-VENDOR_SOURCES: dict[str, str] = {PRIVATE_NAMES[key]: f"({key[0]:04X},xx{key[2]:02X}) {key[1]}" for key in PRIVATE}
-"""Element and private creator of each column that holds a vendor's value."""

@@ -30,7 +30,7 @@ _ENTERED = frozenset(
         "MRReceiveCoilSequence", "PlanePositionVolumeSequence", "PlaneOrientationVolumeSequence",
         "UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence",
         "ConversionSourceAttributesSequence", "DerivationImageSequence", "SourceImageSequence", "XRay3DFrameTypeSequence",
-        "FramePixelDataPropertiesSequence",
+        "FramePixelDataPropertiesSequence", "DiffusionBMatrixSequence", "MultienergyCTCharacteristicsSequence",
     )
 )  # fmt: skip
 """Sequences whose first item holds values of the frame itself."""

@@ -325,6 +325,8 @@ def _add_csa(values: dict[str, RawKey], headers: dict[int, tuple[str, bytes]]) -
             values["siemens_diffusion_b_value"] = _decimals(b_value)
             if len(direction := csa.get("DiffusionGradientDirection", ())) == 3:
                 values.setdefault("siemens_diffusion_gradient_direction", _decimals(direction))
+            if len(matrix := csa.get("B_matrix", ())) == 6:
+                values.setdefault("siemens_b_matrix", _decimals(matrix))
         if times := csa.get("MosaicRefAcqTimes", ()):
             values.setdefault("siemens_mosaic_slice_times", _decimals(times))
 

@@ -161,6 +161,8 @@ def _diffusion_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, 
             else ("gradient_frequency", "gradient_phase", "gradient_slice")
         )
         frame = {"long_name": "gradient direction" + (" (patient LPS)" if weights.is_patient_frame else " (gradient frame of the scanner)")}
+        if weights.is_derived:
+            frame["derived"] = "main axis of the b-matrix where no element states a direction; the sign is arbitrary"
         for i, name in enumerate(names):
             found[name] = (places, weights.direction[:, i].reshape(grid.rows.shape)[axes], {**frame, **source})
     return found

@@ -24,7 +24,7 @@ from xdicom.index.slides import arrange_slide, is_slide
 
 SAVE = (
     "Also save what was found: all commands and calls take it in place of the location, and read no header. "
-    "Of a catalog that lies in this folder already, what did not change is not read again."
+    "Of a catalog that lies in this folder already, what did not change is not read again, but for one of each series that grew."
 )
 MOST_REASONS = 5
 """Reasons that are listed unless all problems are asked for."""

@@ -25,13 +25,18 @@ def number_patients(frames: FrameTable) -> FrameTable:
     if _PATIENT_ID not in table.columns:
         return frames
     columns = {name: table.columns[name] for name in table.columns if name not in (_PATIENT_ID, PATIENT)}
+    if PATIENT not in table.columns and len(table.columns[_PATIENT_ID].values) < 2:
+        return replace(frames, instances=replace(table, columns=columns))
     patient, series = _patients(frames), _series(frames)
     number = _numbers(frames)
-    stated = np.unique(np.column_stack([series, patient])[patient >= 0], axis=0)
-    of_series = np.bincount(stated[:, 0], minlength=int(series.max(initial=0)) + 1)
-    for each in np.flatnonzero(of_series).tolist():
+    known = np.flatnonzero(patient >= 0)
+    count = int(patient.max(initial=0)) + 1
+    of_series = np.bincount(np.unique(series[known] * count + patient[known]) // count, minlength=int(series.max(initial=0)) + 1)
+    number[of_series[series] == 1] = 0
+    uids = _texts(frames, _UID) if (of_series > 1).any() else np.empty(0, object)
+    for each in np.flatnonzero(of_series > 1).tolist():
         rows = np.flatnonzero(series == each)
-        number[rows] = 0 if of_series[each] == 1 else _in_order(patient[rows], _texts(frames, _UID)[rows])
+        number[rows] = _in_order(patient[rows], uids[rows])
     if number.any():
         values = np.arange(1, int(number.max()) + 1, dtype=np.int64).reshape(-1, 1)
         columns[PATIENT] = Column("number", values, (number - 1).astype(np.int32))

@@ -35,9 +35,6 @@ SERVICES_VARIABLE = "XDICOM_SERVICES"
 
 PATIENCE_S = 300
 """How long a test waits for what has to come, however busy the machine is [s]."""
-PATIENT = {"distributed.comm.timeouts.connect": f"{PATIENCE_S}s", "distributed.comm.timeouts.tcp": f"{PATIENCE_S}s"}
-"""Settings of dask with which a cluster may take its time to start."""
-
 KEY, SECRET = "AKIDEXAMPLE", "xyzzyplugh9"
 """Credentials for the S3 server."""
 
@@ -64,6 +61,18 @@ def _missing_for(service: str) -> str:
         return f"not installed: {', '.join(absent)}" if absent else ""
     absent = [name for name in ("moto", "flask", "boto3", "s3fs", "obstore") if find_spec(name) is None]
     return f"not installed: {', '.join(absent)}" if absent else ""
+
+
+@contextmanager
+def patient_clusters() -> Iterator[None]:
+    """Inside, a cluster may take its time to start."""
+    import dask
+
+    import distributed  # noqa: F401 - its settings are there before they are changed, and not taken for a change themselves
+
+    names = ("distributed.comm.timeouts.connect", "distributed.comm.timeouts.tcp")
+    with dask.config.set(dict.fromkeys(names, f"{PATIENCE_S}s")):
+        yield
 
 
 class QuietServer(ThreadingHTTPServer):

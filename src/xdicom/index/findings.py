@@ -27,7 +27,7 @@ def shape_of(grid: FrameGrid) -> str:
 
 def describe_array(grid: FrameGrid) -> list[str]:
     """Why the array of `grid` stands alone, how its slices lie, and what is odd about them; a sentence each."""
-    return [*_reasons(grid), *_places(grid), *_losses(grid), *_assumptions(grid)]
+    return [*_reasons(grid), *_places(grid), *_losses(grid), *_dimensions(grid), *_assumptions(grid)]
 
 
 def _reasons(grid: FrameGrid) -> Iterator[str]:
@@ -103,6 +103,18 @@ def _losses(grid: FrameGrid) -> Iterator[str]:
     lossy = count_lossy(grid, rows)
     if lossy:
         yield "compressed with loss" if lossy == len(rows) else f"{lossy} of {len(rows)} frames compressed with loss"
+
+
+def _dimensions(grid: FrameGrid) -> Iterator[str]:
+    """That Dimension Index Values of one object do not tell its frames apart, which other elements do (PS3.3 C.7.6.17)."""
+    rows = np.unique(grid.rows[grid.rows >= 0])
+    column = grid.frames.columns.get("dimension_index_values")
+    if column is None or column.kind != "number" or not len(rows):
+        return
+    stated = rows[column.codes[rows] >= 0]
+    told = np.unique(np.column_stack([grid.frames.instance[stated], column.codes[stated]]), axis=0)
+    if len(told) < len(stated):
+        yield f"dimension indices tell only {len(told)} of {len(stated)} frames apart"
 
 
 def _assumptions(grid: FrameGrid) -> Iterator[str]:

@@ -12,6 +12,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -32,12 +33,14 @@ ORTHANC_PLUGINS = Path("/usr/share/orthanc/plugins")
 SERVICES_VARIABLE = "XDICOM_SERVICES"
 """Environment variable: services that must be there, separated by spaces; a test that misses one of them fails and is not skipped."""
 
+PATIENCE_S = 300
+"""How long a test waits for what has to come, however busy the machine is [s]."""
 KEY, SECRET = "AKIDEXAMPLE", "xyzzyplugh9"
 """Credentials for the S3 server."""
 
 
 def require(service: str) -> None:
-    """Skip the test where `service` (`s3`, `azure` or `dicomweb`) can't be started; fail it where the service must be there."""
+    """Skip the test where `service` (`s3`, `azure`, `google` or `dicomweb`) can't be started; fail it where the service must be there."""
     missing = _missing_for(service)
     if missing and service in os.environ.get(SERVICES_VARIABLE, "").split():
         pytest.fail(missing)
@@ -53,8 +56,23 @@ def _missing_for(service: str) -> str:
     if service == "azure":
         is_there = shutil.which("azurite-blob") and find_spec("obstore")
         return "" if is_there else "Azurite or obstore is not installed: npm install azurite, with its azurite-blob on the PATH"
+    if service == "google":
+        absent = [name for name in ("gcsfs", "gcp_storage_emulator") if find_spec(name) is None]
+        return f"not installed: {', '.join(absent)}" if absent else ""
     absent = [name for name in ("moto", "flask", "boto3", "s3fs", "obstore") if find_spec(name) is None]
     return f"not installed: {', '.join(absent)}" if absent else ""
+
+
+@contextmanager
+def patient_clusters() -> Iterator[None]:
+    """Inside, a cluster may take its time to start."""
+    import dask
+
+    import distributed  # noqa: F401 - its settings are there before they are changed, and not taken for a change themselves
+
+    names = ("distributed.comm.timeouts.connect", "distributed.comm.timeouts.tcp")
+    with dask.config.set(dict.fromkeys(names, f"{PATIENCE_S}s")):
+        yield
 
 
 class QuietServer(ThreadingHTTPServer):
@@ -71,7 +89,7 @@ class RangeServer:
     """Serves `files` by name on 127.0.0.1, and does to a request what `trouble` says.
 
     `trouble` is called with the method, the name and how often that name was asked for before, and returns None or one
-    of `reset`, `truncated`, `short`, `slow`, `no range`, `wrong range`, or a status as text.
+    of `reset`, `truncated`, `short`, `hang`, `no range`, `wrong range`, or a status as text.
     """
 
     def __init__(self) -> None:
@@ -84,7 +102,10 @@ class RangeServer:
         self.at_once = self.most_at_once = 0
         self.sends_etags = self.sends_times = True
         self._seen: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._answered = self._company = 0.0
+        self._lock = threading.Condition()
+        self._ending = threading.Event()
+        self.release()
         self._http = QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
@@ -112,7 +133,31 @@ class RangeServer:
         dice = random.Random(20)
         self.trouble = lambda method, name, earlier: dice.choice(troubles) if dice.random() < share else None
 
+    def hold_after(self, count: float) -> None:
+        """Answer the first `count` requests of all; let the others wait until more are answered."""
+        with self._lock:
+            self._answered = count
+            self._lock.notify_all()
+
+    def hold_until(self, count: int) -> None:
+        """Answer no request before `count` of them have been there at the same time, however slow their client is."""
+        with self._lock:
+            self._company, self.most_at_once = count, self.at_once
+
+    def waits_for_company(self, count: int) -> bool:
+        """Whether `count` requests come to be there at the same time."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self.at_once >= count, PATIENCE_S)
+
+    def release(self) -> None:
+        """Answer all requests, also those that wait."""
+        with self._lock:
+            self._answered, self._company = float("inf"), 0
+            self._lock.notify_all()
+
     def stop(self) -> None:
+        self.release()
+        self._ending.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
@@ -121,11 +166,15 @@ class RangeServer:
         with self._lock:
             self.requests.append((method, name, wanted))
             self.headers.append(headers)
+            number = len(self.requests)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
+            self._lock.notify_all()
             earlier = self._seen[f"{method} {name}"]
             self._seen[f"{method} {name}"] += 1
-            return self.trouble(method, name, earlier)
+            trouble = self.trouble(method, name, earlier)
+            self._lock.wait_for(lambda: number <= self._answered and self.most_at_once >= self._company, PATIENCE_S)
+            return trouble
 
     def _end(self) -> None:
         with self._lock:
@@ -168,8 +217,10 @@ class RangeServer:
 
             def _answer_with(self, name: str, wanted: str, trouble: str | None, *, with_body: bool) -> None:
                 data = server.files.get(name)
-                if trouble == "slow":
-                    time.sleep(1.5)
+                if trouble == "hang":
+                    server._ending.wait(PATIENCE_S)
+                    self.close_connection = True
+                    return
                 if trouble == "reset":
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.connection.close()
@@ -321,7 +372,7 @@ def azure_server(folder: Path) -> Iterator[AzureServer]:
 
 def _create_container(url: str, process: subprocess.Popen[bytes]) -> None:
     """Make the container at `url`, as soon as the server answers; the request is signed with the account's key."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while True:
         date, version = formatdate(usegmt=True), "2023-11-03"
         path = f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{url.rpartition('/')[2]}"
@@ -337,3 +388,31 @@ def _create_container(url: str, process: subprocess.Popen[bytes]) -> None:
             assert process.poll() is None, "Azurite ended"
             assert time.monotonic() < end, "Azurite does not answer"
             time.sleep(0.1)
+
+
+@contextmanager
+def google_server() -> Iterator[str]:
+    """Address of a Google storage server on 127.0.0.1, which speaks JSON as gcsfs does, with one bucket, `bucket`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = (
+        "import sys, threading; from gcp_storage_emulator.server import create_server; "
+        "create_server('127.0.0.1', int(sys.argv[1]), in_memory=True, default_bucket='bucket').start(); threading.Event().wait()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    endpoint = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + PATIENCE_S
+    try:
+        while True:
+            try:
+                urlopen(f"{endpoint}/storage/v1/b/bucket").close()
+                break
+            except URLError:
+                assert process.poll() is None, "the server ended"
+                assert time.monotonic() < end, "the server does not answer"
+                time.sleep(0.1)
+        yield endpoint
+    finally:
+        process.terminate()
+        process.wait(30)

@@ -92,7 +92,7 @@ def scan(
         number, and the frames found so far.
     known
         A catalog made before: sources that did not change since (by size and modification time or etag) are taken
-        from it, and only the others are read.
+        from it, and only the others are read (and one of each series that they belong to, whose patient must be theirs).
 
     Returns
     -------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
+import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,8 @@ import xdicom
 from builders import make_ct, make_file
 from servers import RangeServer, S3Server, s3_server
 from xdicom.pixels.decode import decode_frame
+from xdicom.sources import Source, archives, reset_statistics, statistics
+from xdicom.sources.lookahead import LookAhead
 
 OBJECTS, IN_LOOP = 2_000, 40
 LATENCY_S = 0.02
@@ -65,6 +69,33 @@ def test_a_scan_is_forty_times_as_fast_as_a_loop_of_pydicom(urls: list[str]) -> 
 
     print(f"\nper object: pydicom {1e3 * loop_s:.1f} ms, xdicom {1e3 * scan_s:.2f} ms: {loop_s / scan_s:.0f} times as fast")  # noqa: T201
     assert loop_s / scan_s >= 40
+
+
+def test_a_remote_tar_is_listed_in_a_quarter_of_the_time_of_one_header_after_the_other() -> None:
+    """A quarter of a megabyte each time, as a buffered file of fsspec or the archive module itself reads."""
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w") as file:
+        for i in range(300):
+            info = tarfile.TarInfo(f"{i:04d}.dcm")
+            info.size = 500_000
+            file.addfile(info, io.BytesIO(bytes(info.size)))
+    server = RangeServer()
+    source = Source(server.put("a.tar", memory.getvalue()), len(memory.getvalue()), "")
+    server.latency_s = LATENCY_S
+
+    def listed(stream: Any) -> None:
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
+            assert len(archive.getmembers()) == 300
+
+    told = []
+    for make in (archives._SeekableSource, LookAhead):
+        reset_statistics()
+        spent = seconds(lambda make=make: listed(make(source)))
+        told.append((spent, statistics()))
+    server.stop()
+
+    print("".join(f"\n{spent:.2f} s: {counted}" for spent, counted in told))  # noqa: T201
+    assert told[0][0] >= 4 * told[1][0]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from servers import KEY, SECRET, RangeServer, S3Server, require, s3_server
+from servers import KEY, SECRET, RangeServer, S3Server, patient_clusters, require, s3_server
 from xdicom.sources import counters, options, remote
 
 
@@ -28,6 +28,7 @@ def client() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
     environment = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
     with (
+        patient_clusters(),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", env=environment
         ) as cluster,

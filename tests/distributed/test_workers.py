@@ -14,10 +14,11 @@ import pytest
 
 import xdicom
 from builders import make_ct, make_file, phantoms
+from servers import PATIENCE_S
 
 
-def wait_until(is_so: Callable[[], bool], limit_s: float = 60) -> None:
-    end = time.monotonic() + limit_s
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.01)
@@ -29,18 +30,22 @@ def test_a_worker_killed_twice_in_a_run_loses_nothing(client: Any, tmp_path: Pat
     urls = [web.put(path.name, path.read_bytes()) for path in files]
     array = xdicom.open_series(urls)
     web.requests.clear()
-    web.latency_s = 0.05
+    web.hold_after(15)
 
     future = client.compute(array.data)
     killed = []
     for share in (15, 40):
-        wait_until(lambda share=share: len(web.requests) >= share)
+        web.hold_after(share)
+        # Someone waits for an answer that does not come before a worker is dead.
+        wait_until(lambda share=share: len(web.requests) > share)
         pid = next(iter(client.run(os.getpid).values()))
         os.kill(pid, signal.SIGKILL)
         killed.append(pid)
         wait_until(lambda pid=pid: pid not in client.run(os.getpid, on_error="ignore").values())
         assert not future.done()
-    result = future.result(120)
+    web.release()
+    result = future.result(PATIENCE_S)
+    client.wait_for_workers(2, timeout=PATIENCE_S)
 
     assert len(set(killed)) == 2
     assert (result == expected.values).all()
@@ -52,7 +57,7 @@ def test_a_task_of_many_frames_of_one_object_is_one_request(client: Any, tmp_pat
     array = xdicom.open_frames(web.put("many.dcm", path.read_bytes()), chunks=8)
     web.requests.clear()
 
-    values = client.compute(array).result(60)
+    values = client.compute(array).result(PATIENCE_S)
 
     assert len(web.requests) == 5
     assert (values == phantoms(40, 8, 6)).all()
@@ -69,7 +74,7 @@ def test_frames_of_a_chunk_in_any_order_are_one_request(client: Any, tmp_path: P
     array = frames_to_dask(FrameGrid("frames", (Axis("frame"),), backwards, catalog.frames), 10)
     web.requests.clear()
 
-    values = client.compute(array).result(60)
+    values = client.compute(array).result(PATIENCE_S)
 
     assert len(web.requests) == 4
     assert (values == phantoms(40, 8, 6)[::-1]).all()
@@ -79,7 +84,7 @@ def test_clients_are_kept_by_workers(client: Any, tmp_path: Path, web: Any) -> N
     path = make_file(tmp_path / "many.dcm", {"Modality": "OT"}, phantoms(20, 8, 6))
     array = xdicom.open_frames(web.put("many.dcm", path.read_bytes()))
 
-    client.compute(array).result(60)
+    client.compute(array).result(PATIENCE_S)
 
     def clients(place: str) -> int:
         from xdicom.sources import remote
@@ -95,7 +100,7 @@ def test_many_small_tasks_and_few_large_ones_give_the_same(client: Any, tmp_path
     one, auto = (xdicom.open_frames(path, chunks=chunks) for chunks in (None, "auto"))
 
     assert (one.npartitions, auto.npartitions) == (40, 1)
-    assert client.compute(one.mean()).result(60) == client.compute(auto.mean()).result(60)
+    assert client.compute(one.mean()).result(PATIENCE_S) == client.compute(auto.mean()).result(PATIENCE_S)
 
 
 def test_automatic_chunks_hold_tens_of_megabytes(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pydicom.encaps import generate_frames
 
 import xdicom
 from builders import make_cine, make_ct, make_enhanced_mr, make_file, make_palette, make_sr, phantoms, uid
-from servers import ORTHANC_PLUGINS, QuietServer, require
+from servers import ORTHANC_PLUGINS, PATIENCE_S, QuietServer, require
 from xdicom.errors import SourceError
 from xdicom.sources import counters, faults, options, remote, reset_statistics, statistics
 
@@ -147,7 +147,7 @@ class Orthanc:
         self.top = f"http://127.0.0.1:{port}"
         self.url = f"{self.top}/dicom-web"
         self.process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_S
         while True:
             try:
                 urlopen(f"{self.top}/system").close()
@@ -371,25 +371,52 @@ def test_nothing_there_is_final(server: Any) -> None:
         xdicom.open_series(f"dicomweb+{server.url}/studies/{uid('none')}/series/{uid('none')}")
 
 
-def test_a_transfer_syntax_that_is_not_named_is_asked_for_once_a_series(fake: FakeServer, tmp_path: Path) -> None:
+def test_a_transfer_syntax_that_is_not_named_is_asked_for_once_an_instance(fake: FakeServer, tmp_path: Path) -> None:
     fake.names_syntax = False
     paths = make_ct(tmp_path, transfer_syntax="rle")
     location = series_at(fake, paths)
 
     opened = xdicom.open_series(location)
 
-    assert len(fake.requests) == 2
+    assert len(fake.requests) == 1 + len(paths)
     assert (opened.values == xdicom.open_series(paths).values).all()
 
 
-def test_another_transfer_syntax_than_the_first_is_an_error(fake: FakeServer, tmp_path: Path) -> None:
+def test_a_transfer_syntax_is_found_without_reading_the_frame(fake: FakeServer, tmp_path: Path) -> None:
     fake.names_syntax = False
-    paths = make_ct(tmp_path / "a", [0.0], transfer_syntax="rle", series_uid=uid("mixed"))
-    paths += make_ct(tmp_path / "b", [1.0], transfer_syntax="jpegls", series_uid=uid("mixed"), SOPInstanceUID=uid("another"))
+    path = make_file(tmp_path / "large.dcm", {"Modality": "OT"}, np.zeros((2, 1500, 1000), np.uint16))
+    location = series_at(fake, [path])
+    reset_statistics()
 
-    opened = xdicom.open_series(series_at(fake, paths))
+    catalog = xdicom.scan(location)
 
-    with pytest.raises(xdicom.UnsupportedEncodingError, match=r"came in transfer syntax 1\.2\.840\.10008\.1\.2\.4\.80"):
+    assert len(catalog.frames) == 2
+    assert statistics().bytes < 10_000
+
+
+@pytest.mark.parametrize("names_syntax", [True, False])
+def test_a_series_of_several_transfer_syntaxes_is_as_its_files_are(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names_syntax: bool
+) -> None:
+    monkeypatch.setattr(FakeServer, "names_syntax", names_syntax)
+    paths = [
+        make_ct(tmp_path / syntax, [1.0 * i], transfer_syntax=syntax, series_uid=uid("mixed"), SOPInstanceUID=uid("mixed", syntax))[0]
+        for i, syntax in enumerate(["rle", "native", "jpegls", "implicit", "j2k"])
+    ]
+    here = xdicom.open_series(paths)
+
+    there = xdicom.open_series(series_at(server, paths))
+
+    assert (there.values == here.values).all()
+    assert there["z"].values.tolist() == here["z"].values.tolist()
+
+
+def test_another_transfer_syntax_than_when_it_was_scanned_is_an_error(fake: FakeServer, tmp_path: Path) -> None:
+    (path,) = make_ct(tmp_path / "a", [0.0], transfer_syntax="rle", series_uid=uid("mixed"), SOPInstanceUID=uid("one"))
+    opened = xdicom.open_series(series_at(fake, [path]))
+    fake.store(make_ct(tmp_path / "b", [0.0], transfer_syntax="jpegls", series_uid=uid("mixed"), SOPInstanceUID=uid("one"))[0])
+
+    with pytest.raises(xdicom.UnsupportedEncodingError, match=r"came in transfer syntax 1\.2\.840\.10008\.1\.2\.4\.80.*scan it again"):
         opened.compute()
 
 

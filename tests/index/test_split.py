@@ -301,8 +301,8 @@ def test_a_stack_without_reasons_is_named_by_its_number(tmp_path: Path) -> None:
 
 def test_the_order_of_the_keys_is_documented() -> None:
     assert [key.name for key in KEYS] == [
-        "SOP class", "segments", "series number", "study", "pixel encoding", "frame of reference", "orientation", "pixel spacing",
-        "image kind", "units", "quantity", "stack", "station",
+        "SOP class", "segments", "series number", "patient", "study", "pixel encoding", "frame of reference", "orientation",
+        "pixel spacing", "image kind", "units", "quantity", "stack", "station",
     ]  # fmt: skip
     assert all(key.name.lower() in (split.__doc__ or "").lower() for key in KEYS)
 

@@ -12,6 +12,7 @@ import pytest
 from builders import AXIAL, image_position, make_file, make_item, phantoms, uid
 from index.arranged import arranged, cells, form, make_planes, only_grid, repeated, values
 from index.test_axes import each
+from xdicom.index.findings import describe_array
 from xdicom.lazy.frames import frames_to_dask
 from xdicom.model.grid import FrameGrid
 
@@ -117,6 +118,29 @@ def test_dimension_indices_that_say_nothing_do_no_harm(tmp_path: Path, indices: 
         return plane(z, content, MREchoSequence=[{"EffectiveEchoTime": 5.0 * (t + 1)}])
 
     assert form(only_grid(enhanced(tmp_path / "a.dcm", volumes_of(frame, 2)))) == {"echo_time": 2, "z": 3}
+
+
+@pytest.mark.parametrize(
+    ("index_of", "told"),
+    [
+        (lambda t, z: [1, Z.index(z) + 1, t + 1], None),
+        (lambda t, z: [1, Z.index(z) + 1], "dimension indices tell only 3 of 6 frames apart"),
+        (lambda t, z: None, None),
+    ],
+    ids=["all", "places alone", "none"],
+)
+def test_dimension_indices_that_do_not_tell_frames_apart_are_told(
+    tmp_path: Path, index_of: Callable[[int, float], list[int] | None], told: str | None
+) -> None:
+    def frame(t: int, z: float) -> dict[Any, Any]:
+        indices = index_of(t, z)
+        content = {"DimensionIndexValues": indices} if indices else {"FrameComments": "c"}
+        return plane(z, content, MREchoSequence=[{"EffectiveEchoTime": 5.0 * (t + 1)}])
+
+    grid = only_grid(enhanced(tmp_path / "a.dcm", volumes_of(frame, 2)))
+
+    assert form(grid) == {"echo_time": 2, "z": 3}
+    assert [text for text in describe_array(grid) if "dimension" in text] == ([told] if told else [])
 
 
 def test_values_at_the_top_level_of_an_enhanced_object_do_not_mislead(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from servers import PATIENCE_S
 from xdicom.errors import SourceError
 from xdicom.sources import Source, locate, read_range, statistics
 
@@ -37,8 +38,8 @@ def test_other_processes_read_the_same(pool: Any, web: Any, folder: Path) -> Non
     url = web.put("a.dcm", b"0123456789")
     assert read_range(url, 2, 3) == b"234"  # clients of this process exist before it is forked
 
-    remote = pool.submit(read_range, url, 2, 3).result(60)
-    local = pool.submit(read_range, str(folder / "a.dcm"), 2, 3).result(60)
+    remote = pool.submit(read_range, url, 2, 3).result(PATIENCE_S)
+    local = pool.submit(read_range, str(folder / "a.dcm"), 2, 3).result(PATIENCE_S)
 
     assert remote == b"234"
     assert local == bytes([2, 3, 4])
@@ -47,13 +48,13 @@ def test_other_processes_read_the_same(pool: Any, web: Any, folder: Path) -> Non
 def test_errors_come_home_as_themselves(pool: Any, web: Any, folder: Path) -> None:
     for url in (str(folder / "gone.dcm"), f"{web.url}/gone.dcm"):
         with pytest.raises(SourceError, match=r"gone\.dcm: does not exist"):
-            pool.submit(read_range, url, 2, 3).result(60)
+            pool.submit(read_range, url, 2, 3).result(PATIENCE_S)
 
 
 def test_each_process_counts_for_itself(pool: Any, folder: Path) -> None:
     read_range(str(folder / "a.dcm"), 0, 10)
 
-    elsewhere = pool.submit(statistics).result(60)
+    elsewhere = pool.submit(statistics).result(PATIENCE_S)
 
     assert elsewhere.requests == 0
     assert statistics().requests == 1

@@ -96,14 +96,14 @@ def test_a_page_of_links_is_a_folder(web: Any) -> None:
 
 def test_heads_take_one_request_each_with_many_at_once(web: Any) -> None:
     urls = [web.put(f"{i}.dcm", bytes([i]) * 20_000) for i in range(100)]
-    web.latency_s = 0.05
+    web.hold_until(9)
     found: dict[int, Source] = {}
 
     heads = list(read_heads(locate(urls), found=found))
 
     assert heads == [(i, bytes([i]) * 8192) for i in range(100)]
     assert web.methods() == {"GET": 100}
-    assert 8 < web.most_at_once <= concurrency.IN_FLIGHT
+    assert 9 <= web.most_at_once <= concurrency.IN_FLIGHT
     assert statistics().bytes == 100 * 8192
 
 
@@ -142,16 +142,17 @@ def test_heads_that_nobody_waits_for_are_not_fetched(web: Any) -> None:
 
 def test_many_objects_are_asked_at_the_same_time_and_each_once(web: Any) -> None:
     urls = [web.put(f"{i}.dcm", bytes(range(100))) for i in range(30)]
-    web.latency_s = 0.05
+    web.hold_until(9)
     out = np.zeros((30, 10), dtype=np.uint8)
 
     parts = read_many([*urls, *urls], [10] * 30 + [15] * 30, [5] * 60, [""] * 60)
     requests, at_once = len(web.requests), web.most_at_once
+    web.release()
     counts = read_many_into(urls, [10] * 30, list(out), [""] * 30)
 
     assert parts == [bytes(range(10, 15))] * 30 + [bytes(range(15, 20))] * 30
     assert requests == 30
-    assert at_once > 8
+    assert at_once >= 9
     assert counts == [10] * 30
     assert (out == np.arange(10, 20)).all()
 
@@ -192,17 +193,17 @@ def test_a_failure_that_may_pass_is_tried_again(web: Any, url: str, library: str
 
 def test_a_server_that_hangs_is_asked_again(web: Any, url: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if library == "obstore":
-        monkeypatch.setitem(translations.CLIENT, "read_timeout", "300ms")
+        monkeypatch.setitem(translations.CLIENT, "read_timeout", "1s")
         options: dict[str, object] = {}
     else:
         import aiohttp
 
-        options = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=0.3)}}
+        options = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=1)}}
     locate(url, options)
-    web.fail_first("slow")
+    web.fail_first("hang")
 
     assert read_range(url, 10, 50) == DATA[10:60]
-    assert statistics().retries == 1
+    assert statistics().retries >= 1
 
 
 @pytest.mark.parametrize("trouble", ["503", "reset", "truncated"])

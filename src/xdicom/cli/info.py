@@ -24,7 +24,7 @@ from xdicom.index.slides import arrange_slide, is_slide
 
 SAVE = (
     "Also save what was found: all commands and calls take it in place of the location, and read no header. "
-    "Of a catalog that lies in this folder already, what did not change is not read again."
+    "Of a catalog that lies in this folder already, what did not change is not read again, but for one of each series that grew."
 )
 MOST_REASONS = 5
 """Reasons that are listed unless all problems are asked for."""
@@ -34,17 +34,20 @@ def print_series(
     locations: Annotated[list[str], typer.Argument(metavar="LOCATION", help="Files, folders, globs, URLs or archives.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the table (or the report) as JSON, and nothing else.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Also show the arrays that each series makes, and why.")] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="With --report: read the pixels of copies and compare them.")] = False,
     problems: Annotated[bool, typer.Option("--problems", "--verbose", help="List all that was not read or was odd.")] = False,
     save: Annotated[str | None, typer.Option("--save", metavar="CATALOG", help=SAVE)] = None,
     options: StorageOptions = None,
 ) -> None:
     """Table of the series at a location; reads headers, no pixels."""
+    if compare and not report:
+        raise typer.BadParameter("--compare is for the report: say --report too")
     known = scan(save) if save is not None and is_catalog(save) else None
     catalog = scan_location(locations if len(locations) > 1 else locations[0], options, known)
     if save is not None:
         catalog.save(save)
     if as_json:
-        told = catalog.report().to_dict() if report else catalog.to_dict()
+        told = catalog.report(compare_pixels=compare).to_dict() if report else catalog.to_dict()
         slides = {uid: {"images": [image.to_dict() for image in images], "problems": odd} for uid, images, odd in _slides(catalog)}
         typer.echo(json.dumps({**told, "slides": slides} if slides else told, indent=2))
         return
@@ -62,7 +65,7 @@ def print_series(
             tree.add(line)
         console.print(tree)
     if report and catalog.series:
-        console.print(_arrays_tree(catalog.report()))
+        console.print(_arrays_tree(catalog.report(compare_pixels=compare)))
     for title, found in (("not read", catalog.problems), ("noted", catalog.notes)):
         _print_problems(console, title, found, in_full=problems)
 

@@ -15,7 +15,8 @@ from xdicom.headers.abreast import FEW, Abreast, Part, ReadMore
 from xdicom.headers.columns import gather_column
 from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS
 from xdicom.headers.elements import ITEM, LONG_VRS, PIXEL_TAGS, SHORT_VRS, UNDEFINED_LENGTH, Syntax, is_private_wanted, vr_in_implicit
-from xdicom.headers.records import HEAD_LENGTH, PRIVATE_NAMES, WANTED, Header, RawKey, private_creator_by_place
+from xdicom.headers.private import ASSUMED, PRIVATE_NAMES, private_creator_by_place
+from xdicom.headers.records import HEAD_LENGTH, WANTED, Header, RawKey
 from xdicom.headers.runs import PADDING
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
@@ -181,7 +182,10 @@ class HeadBatch:
                     if entry is not None:
                         is_his = (creator == creator_code) & (maker == maker_code)
                         own = Part(entry[0] if part.vr == "UN" else part.vr, part.rows[is_his], part.offset[is_his], part.length[is_his])
-                        named.setdefault(PRIVATE_NAMES[group, owner, low], []).append(own)
+                        name = PRIVATE_NAMES[group, owner, low]
+                        named.setdefault(name, []).append(own)
+                        if creators[creator_code] is None:
+                            named.setdefault(ASSUMED + name, []).append(own)
         return named
 
     def _texts(self, parts: list[Part], syntax: Syntax) -> tuple[list[str | None], np.ndarray]:

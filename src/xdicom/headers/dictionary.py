@@ -16,7 +16,7 @@ _TABLE = """
 0008: 1160 IS ReferencedFrameNumber, 2112 SQ SourceImageSequence, 2144 IS RecommendedDisplayFrameRate, 9007 CS FrameType
 0008: 9124 SQ DerivationImageSequence, 9205 CS PixelPresentation, 9206 CS VolumetricProperties
 0008: 9207 CS VolumeBasedCalculationTechnique, 9208 CS ComplexImageComponent, 9209 CS AcquisitionContrast
-0010: 0040 CS PatientSex, 1020 DS PatientSize, 1030 DS PatientWeight
+0010: 0020 LO PatientID, 0040 CS PatientSex, 1020 DS PatientSize, 1030 DS PatientWeight
 0018: 0010 LO ContrastBolusAgent, 0020 CS ScanningSequence, 0024 SH SequenceName, 0031 LO Radiopharmaceutical, 0040 IS CineRate
 0018: 0050 DS SliceThickness, 0060 DS KVP, 0080 DS RepetitionTime, 0081 DS EchoTime, 0082 DS InversionTime
 0018: 0083 DS NumberOfAverages, 0086 IS EchoNumbers, 0088 DS SpacingBetweenSlices, 0091 IS EchoTrainLength, 1060 DS TriggerTime
@@ -40,7 +40,9 @@ _TABLE = """
 0018: 9197 SQ MRVelocityEncodingSequence, 9220 FD FrameAcquisitionDuration, 9226 SQ MRImageFrameTypeSequence
 0018: 9314 SQ CTReconstructionSequence, 9321 SQ CTExposureSequence, 9325 SQ CTXRayDetailsSequence, 9326 SQ CTPositionSequence
 0018: 9327 FD TablePosition, 9328 FD ExposureTimeInms, 9329 SQ CTImageFrameTypeSequence, 9330 FD XRayTubeCurrentInmA
-0018: 9332 FD ExposureInmAs, 9345 FD CTDIvol, 9504 SQ XRay3DFrameTypeSequence, 9601 SQ DiffusionBMatrixSequence
+0018: 9332 FD ExposureInmAs, 9345 FD CTDIvol, 9364 SQ MultienergyCTCharacteristicsSequence, 937C FD MonoenergeticEnergyEquivalent
+0018: 9504 SQ XRay3DFrameTypeSequence, 9601 SQ DiffusionBMatrixSequence, 9602 FD DiffusionBValueXX, 9603 FD DiffusionBValueXY
+0018: 9604 FD DiffusionBValueXZ, 9605 FD DiffusionBValueYY, 9606 FD DiffusionBValueYZ, 9607 FD DiffusionBValueZZ
 0018: 9751 SQ PETFrameTypeSequence, 9807 SQ ImageDataTypeSequence, 9808 CS DataType
 0018: 9835 SQ PhotoacousticImageFrameTypeSequence
 0020: 000D UI StudyInstanceUID, 000E UI SeriesInstanceUID, 0011 IS SeriesNumber, 0012 IS AcquisitionNumber, 0013 IS InstanceNumber
@@ -130,7 +132,7 @@ _OVERLAY = """
 
 _PRIVATE = """
 0019 SIEMENS MR HEADER: 0A US MosaicImages, 0C IS DiffusionBValue, 0D CS DiffusionDirectionality, 0E FD DiffusionGradientDirection
-0019 SIEMENS MR HEADER: 29 FD MosaicSliceTimes
+0019 SIEMENS MR HEADER: 27 FD BMatrix, 29 FD MosaicSliceTimes
 0043 GEMS_PARM_01: 2F SS ComplexImageKind, 39 IS DiffusionParameters
 0019 GEMS_ACQU_01: BB DS DiffusionX, BC DS DiffusionY, BD DS DiffusionZ
 2001 Philips Imaging DD 001: 03 FL DiffusionBValue, 04 CS DiffusionDirection, 08 IS PhaseNumber

@@ -30,7 +30,7 @@ _ENTERED = frozenset(
         "MRReceiveCoilSequence", "PlanePositionVolumeSequence", "PlaneOrientationVolumeSequence",
         "UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence",
         "ConversionSourceAttributesSequence", "DerivationImageSequence", "SourceImageSequence", "XRay3DFrameTypeSequence",
-        "FramePixelDataPropertiesSequence", "ImageDataTypeSequence",
+        "FramePixelDataPropertiesSequence", "DiffusionBMatrixSequence", "MultienergyCTCharacteristicsSequence", "ImageDataTypeSequence",
     )
 )  # fmt: skip
 """Sequences whose first item holds values of the frame itself."""

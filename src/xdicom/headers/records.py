@@ -25,6 +25,7 @@ from xdicom.headers.elements import (
 from xdicom.headers.file_meta import data_set_syntax, file_meta
 from xdicom.headers.functional_groups import FrameColumns, per_frame_columns, shared_values
 from xdicom.headers.items import end_of_long_sequence
+from xdicom.headers.private import ASSUMED, PRIVATE_NAMES, private_creator_by_place
 from xdicom.headers.seekable import seekable_file
 from xdicom.headers.spans import Spans, encapsulated_spans, native_spans
 from xdicom.headers.values import RawValue
@@ -59,13 +60,8 @@ _SHORTEST_ELEMENT = 8
 _IMAGE_TYPE, _TRANSFER_SYNTAX = TAGS["ImageType"], TAGS["TransferSyntaxUID"]
 CSA_HEADERS = frozenset(0x00290010 | block << 8 for block in range(0x10, 0x100))
 """Siemens' CSA image header, (0029,xx10), in any block."""
-_VENDORS = {"SIEMENS": "siemens", "GEMS": "ge", "Philips": "philips", "Image": "uih"}
-PRIVATE_NAMES = {key: f"{_VENDORS[key[1].split('_')[0].split()[0]]}_{to_snake_case(name)}" for key, (_, name) in PRIVATE.items()}
-"""Column name of each vendor's element."""
 _LARGEST_VALUE = 16 << 20
 """Values above this are passed over by pydicom: they are none that a header is made of [bytes]."""
-_CONVENTIONAL_BLOCK = 0x10
-_MANUFACTURERS = {"siemens": "siemens", "ge": "ge ", "philips": "philips", "uih": "uih"}
 
 
 _END_OF_LONG = {_PER_FRAME: end_of_long_sequence}
@@ -304,7 +300,10 @@ def named_values(values: dict[int, tuple[str, bytes]], syntax: Syntax) -> dict[s
         entry = PRIVATE.get((group, creator or "", low))
         if entry is not None:
             vr, data = values[tag]
-            named[PRIVATE_NAMES[group, creator or "", low]] = (tag, RawKey(entry[0] if vr == "UN" else vr, data, implicit, big))
+            name = PRIVATE_NAMES[group, creator or "", low]
+            named[name] = (tag, RawKey(entry[0] if vr == "UN" else vr, data, implicit, big))
+            if group << 16 | block not in creators:
+                named[ASSUMED + name] = named[name]
     return named
 
 
@@ -326,22 +325,14 @@ def _add_csa(values: dict[str, RawKey], headers: dict[int, tuple[str, bytes]]) -
             values["siemens_diffusion_b_value"] = _decimals(b_value)
             if len(direction := csa.get("DiffusionGradientDirection", ())) == 3:
                 values.setdefault("siemens_diffusion_gradient_direction", _decimals(direction))
+            if len(matrix := csa.get("B_matrix", ())) == 6:
+                values.setdefault("siemens_b_matrix", _decimals(matrix))
         if times := csa.get("MosaicRefAcqTimes", ()):
             values.setdefault("siemens_mosaic_slice_times", _decimals(times))
 
 
 def _decimals(texts: tuple[str, ...]) -> RawKey:
     return RawKey("DS", "\\".join(texts).encode("latin_1"), False, False)
-
-
-def private_creator_by_place(group: int, block: int, low: int, manufacturer: str) -> str | None:
-    """Creator of an element whose creator was removed, where it lies in the usual block and the manufacturer agrees."""
-    if block != _CONVENTIONAL_BLOCK:
-        return None
-    for key, name in PRIVATE_NAMES.items():
-        if key[0] == group and key[2] == low and manufacturer.lower().startswith(_MANUFACTURERS[name.split("_")[0]]):
-            return key[1]
-    return None
 
 
 def _walk_with_pydicom(fetch: Fetch, size: int) -> tuple[Walk, Syntax, str]:

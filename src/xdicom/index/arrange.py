@@ -10,9 +10,19 @@ import numpy as np
 from xdicom.index.axes import MOST_CELLS, Division, divide
 from xdicom.index.clocks import diffusion_of
 from xdicom.index.copies import missing_parts, without_copies
-from xdicom.index.kinds import VOLUME_Z, dose_positions, frame_axes, is_segmentation, positions_of_frames, segment_axes, volume_planes
+from xdicom.index.kinds import (
+    VOLUME_Z,
+    dose_positions,
+    energies_of_planes,
+    frame_axes,
+    is_segmentation,
+    positions_of_frames,
+    segment_axes,
+    volume_planes,
+)
 from xdicom.index.names import stack_name
 from xdicom.index.nuclear import nuclear_axes, nuclear_labels, nuclear_positions
+from xdicom.index.patients import several_patients
 from xdicom.index.records import Records
 from xdicom.index.spacing import Stack, stack_planes
 from xdicom.index.split import plane_name, split
@@ -41,9 +51,9 @@ def arrange(frames: FrameTable) -> Arrangement:
     """
     arrangement = Arrangement()
     rows, notes = without_copies(frames)
-    arrangement.notes.extend([*notes, *missing_parts(frames)])
+    arrangement.notes.extend([*notes, *missing_parts(frames), *several_patients(frames)])
     records = Records(frames, rows[_order_of_headers(frames, rows)])
-    records = positions_of_frames(nuclear_positions(dose_positions(records, arrangement.notes)))
+    records = energies_of_planes(positions_of_frames(nuclear_positions(dose_positions(records, arrangement.notes))))
     parts, notes = cut_tiles(records)
     arrangement.notes.extend(notes)
     pieces = [piece for part in parts for piece in split(part)]

@@ -64,6 +64,7 @@ def candidates_of(records: Records, diffusion: Diffusion | None, weights: np.nda
     number("segment", records.numbers("referenced_segment_number"), 1, "", "ReferencedSegmentNumber")
     text("data_type", "data_type", "DataType")
     text("optical_path", "optical_path_identifier", "OpticalPathIdentifier")
+    number("energy", records.numbers("monoenergetic_energy_equivalent"), 0.1, "keV", "MonoenergeticEnergyEquivalent")
     number("kvp", records.numbers("kvp"), 0.1, "kV", "KVP")
     effective = records.numbers("effective_echo_time")
     echo = np.where(np.isfinite(effective), effective, records.numbers("echo_time"))

@@ -120,12 +120,22 @@ class Catalog:
         chosen = uids.index(series_uid) if series_uid is not None else 0
         return self.frames.take(np.flatnonzero(number == chosen))
 
-    def report(self) -> Report:
-        """How each series is split into arrays and why, gaps, uneven spacing, copies, losses and sizes; no pixel is read."""
+    def report(self, *, compare_pixels: bool = False) -> Report:
+        """How each series is split into arrays and why, gaps, uneven spacing, copies, losses and sizes; no pixel is read.
+
+        Parameters
+        ----------
+        compare_pixels
+            Read the frames of instances that have one SOP Instance UID, and no others, to say whether their pixels are the same.
+            Files with equal headers and lengths count as copies, of which arrays hold the first, whatever this look at them shows.
+        """
         found = [
-            report_series(self.pick(series.series_uid), series.series_uid, series.modality, series.number, series.description)
+            report_series(
+                self.pick(series.series_uid), series.series_uid, series.modality, series.number, series.description,
+                compare_pixels=compare_pixels,
+            )
             for series in self.series
-        ]
+        ]  # fmt: skip
         return Report(
             series=tuple(report for report, _ in found),
             twins=twins_of_series([(report.series_uid, grids) for report, grids in found]),

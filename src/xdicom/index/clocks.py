@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xdicom.index.b_matrix import fill_from_b_matrix
 from xdicom.index.records import Records
 from xdicom.model.columns import distinct_rows
 from xdicom.model.grid import Diffusion
@@ -83,12 +84,14 @@ def diffusion_of(records: Records) -> Diffusion | None:
             direction[lacks] = vector[lacks]
     if np.isnan(direction).any():
         _fill_from_comments(records, b_value, direction, sources)
+    by_matrix, is_derived = fill_from_b_matrix(records, b_value, direction)
+    sources.extend(by_matrix)
     if not np.isfinite(b_value).any():
         return None
     norm = np.linalg.norm(direction, axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         direction = direction / norm
-    return Diffusion(b_value, direction, _marks(records), ", ".join(sources), is_patient_frame)
+    return Diffusion(b_value, direction, _marks(records), ", ".join(sources), is_patient_frame, bool(is_derived.any()))
 
 
 def _fill_from_comments(records: Records, b_value: np.ndarray, direction: np.ndarray, sources: list[str]) -> None:

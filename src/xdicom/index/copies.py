@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from xdicom.model.frames import FrameTable
 
 
-def without_copies(frames: FrameTable) -> tuple[np.ndarray, list[str]]:
-    """Rows of the frames, those of a second copy of an instance left out, and notes on copies."""
+class Copy(NamedTuple):
+    """Two instances of one SOP Instance UID, by their numbers."""
+
+    copy: int
+    """The later one."""
+    original: int
+    """The first one."""
+    is_same: bool
+    """Whether headers and lengths of frames are equal; pixels are not looked at."""
+
+
+def find_copies(frames: FrameTable) -> list[Copy]:
+    """Instances that have the SOP Instance UID of an earlier one, with that one."""
     uids = frames.instances.columns.get("sop_instance_uid")
     if uids is None or len(uids.values) in (0, len(uids)):
-        return np.arange(len(frames)), []
+        return []
     codes = uids.codes.astype(np.int64)
     _, first = np.unique(codes, return_index=True)
     is_copy = np.ones(len(codes), bool)
@@ -21,18 +34,26 @@ def without_copies(frames: FrameTable) -> tuple[np.ndarray, list[str]]:
     original[codes[first]] = first
     copies = np.flatnonzero(is_copy)
     originals = original[codes[copies]]
-    urls, is_same = frames.instances.urls, _have_equal_content(frames, copies, originals)
+    is_same = _have_equal_content(frames, copies, originals)
+    return [Copy(*each) for each in zip(copies.tolist(), originals.tolist(), is_same.tolist(), strict=True)]
+
+
+def without_copies(frames: FrameTable) -> tuple[np.ndarray, list[str]]:
+    """Rows of the frames, those of a second copy of an instance left out, and notes on copies."""
+    found = find_copies(frames)
     # One UID is one content (PS3.5 9); where it is not, all of them stay.
-    is_copy[copies[~is_same]] = False
-    notes = []
-    for copy, of, same in zip(copies.tolist(), originals.tolist(), is_same.tolist(), strict=True):
-        text = (
-            "{} is a copy of {} (same SOP Instance UID, header and lengths; pixels were not compared)"
-            if same
-            else "{} has the SOP Instance UID of {} and other content"
-        )
-        notes.append(text.format(urls[copy], urls[of]))
-    return np.flatnonzero(~is_copy[frames.instance]), notes
+    is_left_out = np.zeros(len(frames.instances), bool)
+    is_left_out[[each.copy for each in found if each.is_same]] = True
+    return np.flatnonzero(~is_left_out[frames.instance]), [describe_copy(frames, each) for each in found]
+
+
+def describe_copy(frames: FrameTable, found: Copy, pixels: str = "") -> str:
+    """A note on two instances of one UID; `pixels` says what a look at them showed."""
+    urls = frames.instances.urls
+    if found.is_same:
+        text = f"{urls[found.copy]} is a copy of {urls[found.original]} (same SOP Instance UID, header and lengths; "
+        return f"{text}{pixels or 'pixels were not compared'})"
+    return f"{urls[found.copy]} has the SOP Instance UID of {urls[found.original]} and other content{f' ({pixels})' if pixels else ''}"
 
 
 _OF_NO_CONTENT = frozenset({"window_center", "window_width", "window_center_width_explanation", "voi_lut_sequence"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -18,6 +18,7 @@ from xdicom.index.scan import Instance, catalog_of, read_instance
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
 from xdicom.sources import remote
 from xdicom.sources.concurrency import at_once
+from xdicom.sources.counters import count
 from xdicom.sources.dicomweb import ENCAPSULATED_STRIDE, FRAMES_START, PREFIX, FrameService, address_with
 from xdicom.sources.options import merge, prefix_of, set_storage_options, without_secrets
 from xdicom.sources.ranges import whole
@@ -38,9 +39,10 @@ def is_dicomweb(location: object) -> bool:
 def scan_dicomweb(location: str, storage_options: Mapping[str, object] | None = None) -> Catalog:
     """Catalog of the instances of a study, a series or one instance: `dicomweb+https://host/path/studies/…[/series/…[/instances/…]]`.
 
-    One request brings the metadata of all instances. Where they do not name the transfer syntax, the first frame of each
-    series is asked for, which does. Instances whose frames can't be had by number (big endian, deflated, floating point,
-    bits that begin within bytes, or a server that refuses), or whose metadata lack values, are fetched as files.
+    One request brings the metadata of all instances. Where they do not name the transfer syntax, the answer with the first
+    frame of each instance does, of which no more than its beginning is read. Instances whose frames can't be had by number
+    (big endian, deflated, floating point, bits that begin within bytes, or a server that refuses), or whose metadata lack
+    values, are fetched as files.
 
     Raises
     ------
@@ -62,8 +64,7 @@ def scan_dicomweb(location: str, storage_options: Mapping[str, object] | None = 
     server = _Server(client, service, plain, url.partition("/studies/")[0])
     listed = remote.ask(client, url, lambda: service.metadata(url)) or []
     sources = [Source(server.place_of(metadata), -1, "") for metadata in listed]
-    for metadata in listed:
-        server.syntax_of(metadata)
+    server.ask_for_syntaxes(listed)
     found = list(at_once(lambda i: _attempt(server.read_metadata, listed[i], sources[i].url), range(len(listed))))
     left = [number for number, outcome in enumerate(found) if outcome is None]
     for number, outcome in zip(left, at_once(lambda i: _attempt(_read_whole, sources[i].url, sources[i].url), left), strict=True):
@@ -87,7 +88,7 @@ def _attempt(read: Callable[[A], Instance | None], what: A, place: str) -> Outco
 
 @dataclass(slots=True)
 class _Server:
-    """A DICOMweb server, and the transfer syntax of each of its series that was asked for."""
+    """A DICOMweb server, and the transfer syntax of each instance that it was asked for."""
 
     client: Client
     service: FrameService
@@ -113,20 +114,31 @@ class _Server:
         header = encode_header(metadata, transfer_syntax_uid, lambda address: self.fetch_bulk(address, place))
         return _by_frames(place, header, transfer_syntax_uid)
 
+    def ask_for_syntaxes(self, listed: Sequence[Mapping[str, Any]]) -> None:
+        """Ask for the transfer syntax of each instance with pixels whose metadata do not name it.
+
+        Where the first of a series gives no frame by number, the others are not asked: all of them are fetched as files.
+        """
+        unnamed: dict[str, list[str]] = {}
+        for metadata in listed:
+            if _ROWS in metadata and not _first(metadata, _AVAILABLE_TRANSFER_SYNTAX):
+                unnamed.setdefault(_first(metadata, "0020000E"), []).append(self.place_of(metadata))
+        firsts = [places[0] for places in unnamed.values()]
+        self.syntaxes |= zip(firsts, at_once(self._ask_for_syntax, firsts), strict=True)
+        others = [place for places in unnamed.values() if self.syntaxes[places[0]] for place in places[1:]]
+        self.syntaxes |= zip(others, at_once(self._ask_for_syntax, others), strict=True)
+
+    def _ask_for_syntax(self, place: str) -> str:
+        try:
+            syntax, size = remote.ask(self.client, place, lambda: self.service.syntax_of_frames(place)) or ("", 0)
+        except SourceError:
+            return ""
+        count(self.client.scheme, size, 0)
+        return syntax
+
     def syntax_of(self, metadata: Mapping[str, Any]) -> str:
-        """Transfer syntax of an instance; empty where it has no pixels, or the server gives no frame of its series by number."""
-        named = _first(metadata, _AVAILABLE_TRANSFER_SYNTAX)
-        if named or _ROWS not in metadata:
-            return named
-        place, series = self.place_of(metadata), _first(metadata, "0020000E")
-        if series not in self.syntaxes:
-            try:
-                part = remote.ask(self.client, place, lambda: self.service.first_frame(place))
-            except SourceError:
-                self.syntaxes[series] = ""
-            else:
-                self.syntaxes[series] = (part and part.transfer_syntax_uid) or EXPLICIT_LITTLE_ENDIAN
-        return self.syntaxes[series]
+        """Transfer syntax of an instance; empty where the server gives none of its frames by number."""
+        return _first(metadata, _AVAILABLE_TRANSFER_SYNTAX) or self.syntaxes.get(self.place_of(metadata), "")
 
     def fetch_bulk(self, address: str, place: str) -> bytes:
         """A value that the metadata leave out."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from xdicom.headers.private import assumed_sources
 from xdicom.index.sizes import readable_size
 from xdicom.index.spacing import REGULAR_SHARE
 from xdicom.model.grid import FrameGrid
@@ -26,7 +27,7 @@ def shape_of(grid: FrameGrid) -> str:
 
 def describe_array(grid: FrameGrid) -> list[str]:
     """Why the array of `grid` stands alone, how its slices lie, and what is odd about them; a sentence each."""
-    return [*_reasons(grid), *_places(grid), *_losses(grid)]
+    return [*_reasons(grid), *_places(grid), *_losses(grid), *_dimensions(grid), *_assumptions(grid)]
 
 
 def _reasons(grid: FrameGrid) -> Iterator[str]:
@@ -102,6 +103,25 @@ def _losses(grid: FrameGrid) -> Iterator[str]:
     lossy = count_lossy(grid, rows)
     if lossy:
         yield "compressed with loss" if lossy == len(rows) else f"{lossy} of {len(rows)} frames compressed with loss"
+
+
+def _dimensions(grid: FrameGrid) -> Iterator[str]:
+    """That Dimension Index Values of one object do not tell its frames apart, which other elements do (PS3.3 C.7.6.17)."""
+    rows = np.unique(grid.rows[grid.rows >= 0])
+    column = grid.frames.columns.get("dimension_index_values")
+    if column is None or column.kind != "number" or not len(rows):
+        return
+    stated = rows[column.codes[rows] >= 0]
+    told = np.unique(np.column_stack([grid.frames.instance[stated], column.codes[stated]]), axis=0)
+    if len(told) < len(stated):
+        yield f"dimension indices tell only {len(told)} of {len(stated)} frames apart"
+
+
+def _assumptions(grid: FrameGrid) -> Iterator[str]:
+    """Vendors' elements that are believed by their place and the manufacturer, since whose they are was removed (PS3.5 7.8.1)."""
+    assumed = assumed_sources(grid.frames)
+    if assumed:
+        yield f"private creators are missing and were assumed: {_listed(assumed)}"
 
 
 def count_lossy(grid: FrameGrid, rows: np.ndarray) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from xdicom.headers.dictionary import TAGS
 from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
 from xdicom.index.nuclear import vector_axes
@@ -94,6 +95,21 @@ def positions_of_frames(records: Records) -> Records:
     is_whole = (is_silent & ~differs)[instance]
     if is_whole.any():
         records.own["image_position_patient"] = number_column(np.where(is_whole[:, None], np.nan, position))
+    return records
+
+
+def energies_of_planes(records: Records) -> Records:
+    """Records with the energies of virtual monoenergetic images [keV], which single-frame objects state in an item (PS3.3 C.8.15.3.12)."""
+    column = records.column("multienergy_ct_characteristics_sequence")
+    if column is None or column.kind != "raw" or records.has("monoenergetic_energy_equivalent"):
+        return records
+    tag = TAGS["MonoenergeticEnergyEquivalent"]
+    energies = []
+    for value in column.values:
+        items = value.readable_items()
+        numbers = items[0][tag].numbers() if len(items) == 1 and tag in items[0] else ()
+        energies.append(numbers[0] if numbers else np.nan)
+    records.own["monoenergetic_energy_equivalent"] = number_column(np.array([*energies, np.nan])[column.codes][:, None])
     return records
 
 

@@ -43,7 +43,7 @@ def _word(key: str, text: str) -> str:
         return next((_PARTS[token] for token in text.split("\\") if token in _PARTS), None) or _plain(text)
     if key in ("segments", "quantity"):
         return _plain(text)
-    return f"{key.partition(' ')[0]}_{_plain(text)}" if key in ("series number", "stack") else ""
+    return f"{key.partition(' ')[0]}_{_plain(text)}" if key in ("series number", "patient", "stack") else ""
 
 
 def _plain(text: str) -> str:

@@ -173,14 +173,15 @@ def _turn(rotation: dict[int, RawValue]) -> float:
 
 
 def _times(records: Records, phase: np.ndarray, time_slice: np.ndarray) -> dict[str, Column]:
-    """When each frame began [s]: the sum of the delays, durations and pauses that are stated (PS3.3 C.8.4.14)."""
-    start, starts, steps = 0.0, [], []
-    for item in _items(records, "phase_information_sequence"):
-        delay, pause = (np.nan_to_num(_number(item, keyword)) for keyword in ("PhaseDelay", "PauseBetweenFrames"))
-        step = _number(item, "ActualFrameDuration") + pause
-        starts.append(start + delay)
-        steps.append(step)
-        count = _number(item, "NumberOfFramesInPhase")
-        start += delay + count * step - pause
+    """When each frame began [s]: the sum of the delays, durations and pauses that are stated; none where one is not (PS3.3 C.8.4.14)."""
+    end, starts, steps = 0.0, [], []
+    for i, item in enumerate(_items(records, "phase_information_sequence")):
+        delay, pause = (_number(item, keyword) for keyword in ("PhaseDelay", "PauseBetweenFrames"))
+        count, duration = _number(item, "NumberOfFramesInPhase"), _number(item, "ActualFrameDuration")
+        # Nothing lies in front of the first phase, and no pause between the frames of a phase that has one.
+        starts.append(end + (0.0 if i == 0 and np.isnan(delay) else delay))
+        steps.append(duration + (0.0 if count == 1 and np.isnan(pause) else pause))
+        # Each frame but the last one is followed by a pause.
+        end = starts[-1] + count * duration + (0.0 if count == 1 else (count - 1) * pause)
     seconds = (_of_number(starts, phase) + (time_slice - 1) * _of_number(steps, phase)) / 1000
     return {"phase_time": number_column(np.round(seconds, 6)[:, None])} if np.isfinite(seconds).all() else {}

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from xdicom.index.arrange import arrange
+from xdicom.index.comparison import compare_copies
 from xdicom.index.findings import count_lossy, describe_array, shape_of
 from xdicom.index.sizes import readable_size
 from xdicom.index.twins import describe_twins
@@ -152,14 +153,15 @@ class Report:
 
 
 def report_series(
-    frames: FrameTable, series_uid: str, modality: str, number: int | None, description: str
+    frames: FrameTable, series_uid: str, modality: str, number: int | None, description: str, *, compare_pixels: bool = False
 ) -> tuple[SeriesReport, list[FrameGrid]]:
     """The report of one series, and its arrays."""
     arrangement = arrange(frames)
+    compared = compare_copies(frames) if compare_pixels else {}
     stacks = tuple(report_stack(grid) for grid in arrangement.grids)
     report = SeriesReport(
         series_uid, modality, number, description, len(frames.instances), len(frames),
-        sum(stack.decoded_bytes for stack in stacks), stacks, tuple(arrangement.notes),
+        sum(stack.decoded_bytes for stack in stacks), stacks, tuple(compared.get(note, note) for note in arrangement.notes),
     )  # fmt: skip
     return report, arrangement.grids
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,12 +14,14 @@ from xdicom.headers.columns import build_column
 from xdicom.headers.records import HEAD_LENGTH, Header, RawKey, frame_spans, parse_header, pixel_encoding
 from xdicom.headers.spans import ITEM_HEADER_LENGTH, Spans
 from xdicom.index.catalog import Catalog, Problem
+from xdicom.index.patients import number_patients, representatives, with_patients_of
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable, InstanceTable, concatenate_frames
-from xdicom.sources.chain import Inflate, inflate_of, is_local, split_chain, split_link
+from xdicom.sources.chain import inflate_of, is_local, split_chain, strip_inflate
 from xdicom.sources.concurrency import at_once
-from xdicom.sources.ranges import REMOTE_HEAD_LENGTH, heads_block, inflated_length, read_heads, read_heads_into, read_into
+from xdicom.sources.heads import REMOTE_HEAD_LENGTH, heads_block, read_heads, read_heads_into
+from xdicom.sources.ranges import inflated_length, read_into
 from xdicom.sources.readers import Reader
 from xdicom.sources.source import Source
 
@@ -54,6 +56,12 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
 
     A source that is no DICOM file, has no pixels or can't be read becomes a problem of the catalog and stops no other.
     """
+    found = _scan(sources, progress)
+    return replace(found, frames=number_patients(found.frames))
+
+
+def _scan(sources: Sequence[Source], progress: Progress | None = None) -> Catalog:
+    """The same, with Patient IDs: this catalog is not to be given away."""
     gathered = _Gathered()
     parts: list[tuple[np.ndarray, FrameTable]] = []
     others: list[int] = []
@@ -114,7 +122,7 @@ def rescan(known: Catalog | None, sources: Sequence[Source], progress: Progress 
             problems.append((number, failed[source.url]))
         else:
             others.append(number)
-    fresh = scan_sources([sources[number] for number in others], progress)
+    fresh = _scan([sources[number] for number in others], progress)
     number_of = {sources[number].url: number for number in others}
     fresh_numbers = np.array([number_of[strip_inflate(url)] for url in fresh.frames.instances.urls], np.int64)
     parts = [(fresh_numbers, fresh.frames)]
@@ -122,13 +130,14 @@ def rescan(known: Catalog | None, sources: Sequence[Source], progress: Progress 
         wanted = np.zeros(len(table), bool)
         wanted[kept_rows] = True
         kept = known.frames.take(np.flatnonzero(wanted[known.frames.instance]))
+        kept = with_patients_of(kept, _scan(representatives(kept, fresh.frames)).frames)
         number_of_row = dict(zip(kept_rows, kept_numbers, strict=True))
         parts.insert(0, (np.array([number_of_row[row] for row in sorted(kept_rows)], np.int64), kept))
     problems.extend((number_of[problem.url], problem) for problem in fresh.problems)
     kept_urls = {sources[number].url for number in kept_numbers}
     notes = (*(note for note in known.notes if note.url in kept_urls), *fresh.notes)
     listed = tuple(problem for _, problem in sorted(problems, key=lambda entry: entry[0]))
-    return Catalog(_in_order(parts), listed, notes, len(sources), known.read_by_pydicom + fresh.read_by_pydicom)
+    return Catalog(number_patients(_in_order(parts)), listed, notes, len(sources), known.read_by_pydicom + fresh.read_by_pydicom)
 
 
 def _may_be(size: int, known: int) -> bool:
@@ -143,13 +152,7 @@ def catalog_of(outcomes: Sequence[tuple[Source, Instance | Problem]]) -> Catalog
         _gather(number, source, outcome, gathered)
     by_pydicom = sum(header.parser == "pydicom" for header in gathered.headers)
     problems = tuple(problem for _, problem in gathered.problems)
-    return Catalog(_to_table(gathered), problems, tuple(gathered.notes), len(outcomes), by_pydicom)
-
-
-def strip_inflate(url: str) -> str:
-    """Url of the source that a deflated instance lies in."""
-    link, outer = split_link(url)
-    return outer if isinstance(link, Inflate) else url
+    return Catalog(number_patients(_to_table(gathered)), problems, tuple(gathered.notes), len(outcomes), by_pydicom)
 
 
 def _scan_batch(sources: Sequence[Source]) -> tuple[list[tuple[np.ndarray, FrameTable]], np.ndarray]:

@@ -11,6 +11,7 @@ from xdicom.headers.dictionary import TAGS
 from xdicom.headers.luts import parse_real_world_maps
 from xdicom.headers.segments import parse_segments
 from xdicom.headers.values import RawValue
+from xdicom.index.patients import PATIENT
 from xdicom.index.records import Records
 from xdicom.index.stations import describe_station, station_labels
 from xdicom.model.columns import distinct_rows
@@ -42,9 +43,10 @@ class Key:
 def split(records: Records) -> list[Records]:
     """Parts of a series that may each become an array, in order of first occurrence, with the reasons of the split.
 
-    The keys, in this order: SOP Class, segments described, Series Number, study and patient position, pixel encoding, frame of reference,
-    orientation, pixel spacing, image kind (values 3 and on of Image Type or Frame Type, complex component), units (Rescale Type,
-    Units), quantity (of parametric maps), stack, station (planes side by side).
+    The keys, in this order: SOP Class, segments described, Series Number, patient (as a number within the series), study and
+    patient position, pixel encoding, frame of reference, orientation, pixel spacing, image kind (values 3 and on of Image Type
+    or Frame Type, complex component), units (Rescale Type, Units), quantity (of parametric maps), stack, station (planes side by
+    side).
     """
     parts = [records]
     for key in KEYS:
@@ -237,6 +239,7 @@ KEYS: tuple[Key, ...] = (
     Key("SOP class", _codes("sop_class_uid"), _describe("sop_class_uid")),
     Key("segments", _codes("segment_sequence"), _describe_segments),
     Key("series number", _codes("series_number"), _describe("series_number")),
+    Key("patient", _codes(PATIENT), _describe(PATIENT)),
     Key("study", _codes("study_instance_uid", "patient_position"), _describe("study_instance_uid", "patient_position")),
     Key("pixel encoding", _encoding_labels, _describe_encoding),
     Key("frame of reference", _codes("frame_of_reference_uid"), _describe("frame_of_reference_uid")),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xdicom.headers.private import assumed_sources
 from xdicom.labeled.attributes import header_attributes, parameter_coordinates
 from xdicom.labeled.coords import header_coordinates
 from xdicom.labeled.header_tables import table_attributes
@@ -66,7 +67,12 @@ def describe(grid: FrameGrid) -> tuple[dict[str, Any], dict[str, object]]:
     tables, table_coords = table_attributes(grid)
     regions, region_coords = region_attributes(grid)
     coords |= table_coords | region_coords
-    return coords, {**header_attributes(grid), **segment_attributes(grid), **tables, **regions}
+    assumed = assumed_sources(grid.frames)
+    for _, _, about in coords.values():
+        if any(source in str(about.get("source", "")) for source in assumed):
+            about["private_creator"] = "assumed"
+    further: dict[str, object] = {"assumed_private_creators": assumed} if assumed else {}
+    return coords, {**header_attributes(grid), **segment_attributes(grid), **tables, **regions, **further}
 
 
 def _settled(positions_mm: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from xdicom.labeled.labels import LABELS, VENDOR_SOURCES, Label
+from xdicom.headers.private import VENDOR_SOURCES
+from xdicom.labeled.labels import LABELS, Label
 from xdicom.labeled.segments import segment_coordinates
 from xdicom.model.columns import Column
 from xdicom.model.grid import FrameGrid
@@ -160,6 +161,8 @@ def _diffusion_coordinates(grid: FrameGrid, dims: tuple[str, ...]) -> dict[str, 
             else ("gradient_frequency", "gradient_phase", "gradient_slice")
         )
         frame = {"long_name": "gradient direction" + (" (patient LPS)" if weights.is_patient_frame else " (gradient frame of the scanner)")}
+        if weights.is_derived:
+            frame["derived"] = "main axis of the b-matrix where no element states a direction; the sign is arbitrary"
         for i, name in enumerate(names):
             found[name] = (places, weights.direction[:, i].reshape(grid.rows.shape)[axes], {**frame, **source})
     return found

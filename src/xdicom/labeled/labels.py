@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdicom.headers.dictionary import PRIVATE
-from xdicom.headers.records import PRIVATE_NAMES
-
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -24,6 +21,9 @@ class Label:
 
 PADDINGS = ("", "float_", "double_float_")
 """How names of Pixel Padding Value and Range Limit begin."""
+
+B_MATRIX = ("xx", "xy", "xz", "yy", "yz", "zz")
+"""Parts of a b-matrix, along the patient's axes (PS3.3 C.8.13.5.9)."""
 
 LABELS: tuple[Label, ...] = (
     Label("image_position_patient", "image_position_patient", "mm", ("_x", "_y", "_z")),
@@ -57,10 +57,13 @@ LABELS: tuple[Label, ...] = (
     Label("high_rr_value", "high_rr_value", "ms"),
     Label("diffusion_directionality", "diffusion_directionality"),
     Label("diffusion_axis", "philips_diffusion_direction"),
+    Label("b_matrix", "siemens_b_matrix", "s/mm2", tuple(f"_{part}" for part in B_MATRIX)),
+    *(Label(f"b_matrix_{part}", f"diffusion_b_value_{part}", "s/mm2") for part in B_MATRIX),
     Label("b_value_actual", "uih_diffusion_b_value_actual", "s/mm2"),
     Label("velocity_encoding_direction", "velocity_encoding_direction", "", ("_x", "_y", "_z")),
     Label("label_type", "philips_label_type"),
     Label("number_of_averages", "number_of_averages"),
+    Label("energy", "monoenergetic_energy_equivalent", "keV"),
     Label("kvp", "kvp", "kV"),
     Label("x_ray_tube_current", "x_ray_tube_current", "mA"),
     Label("exposure", "exposure", "mAs"),
@@ -112,6 +115,3 @@ LABELS: tuple[Label, ...] = (
     Label("z", "z", "mm"),
 )
 """Header values that are carried along, when they vary inside the array."""
-
-VENDOR_SOURCES: dict[str, str] = {PRIVATE_NAMES[key]: f"({key[0]:04X},xx{key[2]:02X}) {key[1]}" for key in PRIVATE}
-"""Element and private creator of each column that holds a vendor's value."""

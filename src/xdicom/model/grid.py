@@ -54,6 +54,8 @@ class Diffusion:
     """Elements that the b-values are from."""
     is_patient_frame: bool = True
     """Whether directions are in patient coordinates (LPS), not in those of the gradients."""
+    is_derived: bool = False
+    """Whether some of the directions are main axes of b-matrices, whose sign nobody states."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

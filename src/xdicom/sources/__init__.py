@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from xdicom.sources.chain import inflate_of, is_local, span_of, split_chain
 from xdicom.sources.counters import Statistics, Traffic, reset_statistics, statistics
+from xdicom.sources.heads import heads_block, read_heads, read_heads_into
 from xdicom.sources.locate import Location, locate
 from xdicom.sources.options import PublicOptions, public_options, set_storage_options, using_options
-from xdicom.sources.ranges import (
-    heads_block,
-    read_heads,
-    read_heads_into,
-    read_into,
-    read_many,
-    read_many_into,
-    read_range,
-    read_ranges,
-    whole,
-)
+from xdicom.sources.ranges import read_into, read_many, read_many_into, read_range, read_ranges, whole
 from xdicom.sources.source import Source
 
 __all__ = [

@@ -9,6 +9,7 @@ from typing import Any
 
 from xdicom.errors import SourceError
 from xdicom.sources.chain import inflate_of, is_local, span_of
+from xdicom.sources.lookahead import LookAhead
 from xdicom.sources.ranges import read_range, read_ranges, whole
 from xdicom.sources.source import Source
 
@@ -90,7 +91,9 @@ def _list_tar(archive: Source, kind: str) -> list[tuple[str, Source]]:
         content = Source(url, len(whole(url, stamp=archive.stamp)), archive.stamp)
     else:
         start, content = 0, archive
-    with tarfile.open(fileobj=_SeekableSource(content, start), mode="r:") as file:
+    looks_ahead = kind != "gzip" and not is_local(content.url) and content.size >= 0
+    stream = LookAhead(content) if looks_ahead else _SeekableSource(content, start)
+    with tarfile.open(fileobj=stream, mode="r:") as file:
         infos = [info for info in file if info.isreg()]
     for info in infos:
         if info.issparse():

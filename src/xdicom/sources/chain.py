@@ -106,3 +106,15 @@ def inflate_of(url: str, start: int = 0) -> str:
     'inflate@352::/deflated.dcm'
     """
     return f"inflate@{start}::{url}"
+
+
+def strip_inflate(url: str) -> str:
+    """Url of the source that a deflated instance lies in.
+
+    Examples
+    --------
+    >>> strip_inflate("inflate@352::/deflated.dcm"), strip_inflate("/plain.dcm")
+    ('/deflated.dcm', '/plain.dcm')
+    """
+    link, outer = split_link(url)
+    return outer if isinstance(link, Inflate) else url

@@ -28,6 +28,10 @@ ENCAPSULATED_STRIDE = 1 << 32
 _ORIGINAL = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 _ORIGINAL_INSTANCE = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _ITEM = b"\xfe\xff\x00\xe0"
+_PEEK, _MOST_HEADERS = 1024, 64 << 10
+"""Bytes that are read at a time of an answer that begins with the headers of a part, and of those headers at most."""
+_DRAINED = 64 << 10
+"""Answers up to this length are read to their end, so that their connection serves for the next request [bytes]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,31 @@ class FrameService:
         """Value of one element that the metadata leave out."""
         return b"".join(part.data for part in self._parts(url, 'multipart/related; type="application/octet-stream"'))
 
-    def first_frame(self, url: str) -> Part:
-        """First frame of an instance, as it is stored."""
-        return self._parts(f"{url}/frames/1", _ORIGINAL)[0]
+    def syntax_of_frames(self, url: str) -> tuple[str, int]:
+        """Transfer syntax that an instance is kept in, by what the answer with its first frame begins with, and the bytes that were read.
+
+        The frame itself is left where it is, unless it is small.
+        """
+        address = f"{url.removeprefix(PREFIX)}/frames/1"
+        answer = self._pool.request("GET", address, headers={**self._headers, "Accept": _ORIGINAL}, preload_content=False)
+        try:
+            if answer.status != 200:
+                raise HttpStatusError(answer.status)
+            content_type = answer.headers.get("Content-Type", "")
+            data = b""
+            while (found := _first_type(data, content_type)) is None:
+                more = answer.read(_PEEK)
+                if not more or len(data) > _MOST_HEADERS:
+                    raise ShortReadError("the answer ends within the headers of a part")
+                data += more
+            return Part(b"", found).transfer_syntax_uid or EXPLICIT_LITTLE_ENDIAN, len(data)
+        finally:
+            length = answer.headers.get("Content-Length", "")
+            if length.isdecimal() and int(length) <= _DRAINED:
+                answer.drain_conn()
+            else:
+                answer.close()
+            answer.release_conn()
 
     def instance(self, url: str) -> bytes:
         """An instance as a file, in the transfer syntax that it is kept in."""
@@ -113,8 +139,8 @@ class FrameService:
             named = part.transfer_syntax_uid or transfer_syntax_uid
             if named != transfer_syntax_uid and not (is_native and named in NATIVE_SYNTAXES):
                 raise UnsupportedEncodingError(
-                    f"frame {number} of {instance} came in transfer syntax {named}, not {transfer_syntax_uid}, which the metadata "
-                    "or the first instance of its series has: open the instance by itself"
+                    f"frame {number} of {instance} came in transfer syntax {named}, not {transfer_syntax_uid}, in which it was "
+                    "when it was scanned: scan it again"
                 )
             data = part.data
             if not is_native:
@@ -154,6 +180,22 @@ def address_of(url: str) -> tuple[str, int, str]:
     return instance, int(stride or 0), transfer_syntax_uid
 
 
+def _first_type(data: bytes, content_type: str) -> str | None:
+    """Content type of the first part of an answer that begins with `data`; None where its headers are not there yet."""
+    boundary = _parameter(content_type, "boundary")
+    if not content_type.lower().startswith("multipart/") or not boundary:
+        return content_type
+    begin = data.find(b"--" + boundary.encode())
+    end = data.find(b"\r\n\r\n", begin)
+    return None if begin < 0 or end < 0 else _fields(data[begin:end]).get("content-type", "")
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    """Headers of a part, by their names in lower case."""
+    named = (line.partition(":") for line in head.decode("latin_1").split("\r\n") if ":" in line)
+    return {name.strip().lower(): value.strip() for name, _, value in named}
+
+
 def split_parts(data: bytes, content_type: str) -> list[Part]:
     r"""Parts of a multipart answer (RFC 2046 5.1); an answer of another kind is one part.
 
@@ -172,8 +214,7 @@ def split_parts(data: bytes, content_type: str) -> list[Part]:
         begin = data.find(b"\r\n\r\n", at)
         if begin < 0:
             raise ShortReadError("the answer ends within the headers of a part")
-        fields = dict(line.split(":", 1) for line in data[at + len(mark) : begin].decode("latin_1").split("\r\n") if ":" in line)
-        named = {name.strip().lower(): value.strip() for name, value in fields.items()}
+        named = _fields(data[at + len(mark) : begin])
         begin += 4
         length = named.get("content-length", "")
         # Where the length is told, bytes that look like a boundary can't mislead.

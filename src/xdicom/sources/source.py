@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,7 +44,8 @@ def stamp_of(description: Mapping[str, Any], size: int = -1) -> str:
     """Stamp from what storage says of an object, whichever names it uses; empty when it says nothing of use.
 
     An etag comes before a time, and where there is neither the size [bytes] is better than nothing. An etag is put in
-    quotes: Azure gives it without them in listings and with them in answers.
+    quotes: Azure gives it without them in listings and with them in answers. Google has two ways to ask, each with etags of its
+    own: what the one calls etag is the checksum that the other tells, where it has one.
 
     Examples
     --------
@@ -51,8 +53,12 @@ def stamp_of(description: Mapping[str, Any], size: int = -1) -> str:
     ('"abc"', '2015-10-21T07:28:00+00:00')
     >>> stamp_of({"etag": "abc"}), stamp_of({}, 3)
     ('"abc"', '3 bytes')
+    >>> stamp_of({"etag": "CJ8=", "md5Hash": "q80=", "metageneration": "1"})
+    '"abcd"'
     """
-    for name in ("ETag", "etag", "e_tag"):
+    if checksum := description.get("md5Hash"):
+        return f'"{base64.b64decode(str(checksum)).hex()}"'
+    for name in () if "metageneration" in description else ("ETag", "etag", "e_tag"):
         if value := description.get(name):
             return str(value) if str(value).endswith('"') else f'"{value}"'
     for name in ("LastModified", "last_modified", "Last-Modified", "mtime", "updated", "modified", "created"):
@@ -71,13 +77,17 @@ def stamp_of(description: Mapping[str, Any], size: int = -1) -> str:
 
 
 def is_changed(stamp: str, found: str) -> bool:
-    """Whether `found` tells that an object is not what it was when it had `stamp`; nothing told is no change.
+    """Whether `found` tells that an object is not what it was when it had `stamp`.
+
+    Nothing told is no change, and a mark of another kind tells nothing: etags, times and sizes are compared with their like.
 
     Examples
     --------
     >>> is_changed('"abc"', '"abd"'), is_changed("3 bytes", "4 bytes"), is_changed('"abc"', "4 bytes"), is_changed('"abc"', "")
     (True, True, False, False)
     """
-    if not stamp or not found or (found.endswith(_BYTES) and not stamp.endswith(_BYTES)):
-        return False
-    return stamp != found
+    return bool(stamp and found) and stamp != found and _kind_of(stamp) == _kind_of(found)
+
+
+def _kind_of(stamp: str) -> str:
+    return "etag" if stamp.endswith('"') else "size" if stamp.endswith(_BYTES) else "time"

@@ -49,22 +49,11 @@ def settings_for(url: str, options: Mapping[str, Any]) -> Settings | None:
 
 def _s3(place: str, options: Mapping[str, Any]) -> Settings | None:
     """Options of s3fs, or obstore's own, for an S3 bucket."""
-    known = {
-        "anon": "skip_signature",
-        "skip_signature": "skip_signature",
-        "key": "access_key_id",
-        "access_key_id": "access_key_id",
-        "secret": "secret_access_key",
-        "secret_access_key": "secret_access_key",
-        "token": "session_token",
-        "session_token": "session_token",
-        "endpoint_url": "endpoint",
-        "endpoint": "endpoint",
-        "region": "region",
-        "region_name": "region",
-        "requester_pays": "request_payer",
+    words = {
+        "anon": "skip_signature", "key": "access_key_id", "secret": "secret_access_key", "token": "session_token",
+        "endpoint_url": "endpoint", "region_name": "region", "requester_pays": "request_payer",
         "virtual_hosted_style_request": "virtual_hosted_style_request",
-    }
+    }  # fmt: skip
     flat = dict(options)
     for nested in ("client_kwargs", "config_kwargs"):
         inside = flat.pop(nested, {})
@@ -79,9 +68,9 @@ def _s3(place: str, options: Mapping[str, Any]) -> Settings | None:
     use_ssl = flat.pop("use_ssl", None)
     allow_http = flat.pop("allow_http", use_ssl is False)
     verify = flat.pop("verify", True)
-    if not set(flat) <= set(known) or not isinstance(verify, bool):
+    settings = _translated(flat, words)
+    if settings is None or not isinstance(verify, bool):
         return None
-    settings: Settings = {known[name]: value for name, value in flat.items() if value is not None}
     explicit = bool(settings.get("skip_signature") or settings.get("access_key_id"))
     if not explicit and not _has_s3_credentials_in_environment() and importlib.util.find_spec("s3fs") is not None:
         return None  # botocore also looks into configuration files, obstore does not
@@ -90,6 +79,14 @@ def _s3(place: str, options: Mapping[str, Any]) -> Settings | None:
     if not verify:
         client["allow_invalid_certificates"] = True
     return {"kind": "s3", "bucket": place, **settings, "client_options": client}
+
+
+def _translated(options: Mapping[str, Any], words: Mapping[str, str]) -> Settings | None:
+    """The options in obstore's words, which may be given too; None where one of them has no such word."""
+    known = {word: word for word in words.values()} | dict(words)
+    if not set(options) <= set(known):
+        return None
+    return {known[name]: value for name, value in options.items() if value is not None}
 
 
 def _has_s3_credentials_in_environment() -> bool:
@@ -118,15 +115,10 @@ def _gs(place: str, options: Mapping[str, Any]) -> Settings | None:
 
 def _az(place: str, options: Mapping[str, Any]) -> Settings | None:
     """Options of adlfs for an Azure container; only those that say the same to obstore."""
-    known = {
-        "account_name": "account_name",
-        "account_key": "account_key",
-        "sas_token": "sas_key",
-        "tenant_id": "tenant_id",
-        "client_id": "client_id",
-        "client_secret": "client_secret",
-        "endpoint": "endpoint",
-    }
+    words = {
+        "account_name": "account_name", "account_key": "account_key", "sas_token": "sas_key", "tenant_id": "tenant_id",
+        "client_id": "client_id", "client_secret": "client_secret", "endpoint": "endpoint",
+    }  # fmt: skip
     flat = dict(options)
     container, _, host = place.partition("@")
     if host:
@@ -137,9 +129,9 @@ def _az(place: str, options: Mapping[str, Any]) -> Settings | None:
     anonymous = flat.pop("anon", False)
     if account_host := flat.pop("account_host", ""):
         flat.setdefault("endpoint", f"https://{account_host}")
-    if not set(flat) <= set(known) or not ("account_name" in flat or has_account):
+    settings = _translated(flat, words)
+    if settings is None or not ("account_name" in flat or has_account):
         return None
-    settings: Settings = {known[name]: value for name, value in flat.items()}
     if anonymous:
         settings["skip_signature"] = True
     client = _client(allow_http=str(settings.get("endpoint", "")).startswith("http://"))

@@ -45,6 +45,17 @@ def _text_labels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(distinct, str), np.fromiter((number[text] for text in values.tolist()), np.int64, len(values))
 
 
+def _velocities(records: Records) -> list[Candidate]:
+    """Directions of velocity encoding, where there are several."""
+    velocity = records.vectors("velocity_encoding_direction", 3)
+    if not np.isfinite(velocity).any():
+        return []
+    _, labels = distinct_rows(np.where(np.isnan(velocity), np.nan, np.round(velocity, 4)))
+    if not labels.max():
+        return []
+    return [Candidate("velocity_encoding", by_first_occurrence(records, labels), None, {"source": "VelocityEncodingDirection"})]
+
+
 def candidates_of(records: Records, diffusion: Diffusion | None, weights: np.ndarray | None) -> list[Candidate]:
     """Attributes that vary, in the order in which they are tried."""
     found: list[Candidate] = []
@@ -76,13 +87,7 @@ def candidates_of(records: Records, diffusion: Diffusion | None, weights: np.nda
     inversion = np.where(np.isfinite(inversion), inversion, records.numbers("inversion_time"))
     number("inversion_time", inversion, 1e-3, "ms", "InversionTime")
     number("flip_angle", records.numbers("flip_angle"), 1e-3, "deg", "FlipAngle")
-    velocity = records.vectors("velocity_encoding_direction", 3)
-    if np.isfinite(velocity).any():
-        _, labels = distinct_rows(np.where(np.isnan(velocity), np.nan, np.round(velocity, 4)))
-        if labels.max() > 0:
-            found.append(
-                Candidate("velocity_encoding", by_first_occurrence(records, labels), None, {"source": "VelocityEncodingDirection"})
-            )
+    found.extend(_velocities(records))
     text("label_type", "philips_label_type", "(2005,xx29) Philips MR Imaging DD 005")
     number("trigger_time", records.numbers("nominal_cardiac_trigger_delay_time"), 1e-3, "ms", "NominalCardiacTriggerDelayTime")
     number("cardiac_phase", records.numbers("nominal_percentage_of_cardiac_phase"), 1e-3, "percent", "NominalPercentageOfCardiacPhase")

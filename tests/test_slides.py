@@ -75,7 +75,7 @@ def assembled(tiles: np.ndarray, matrix: tuple[int, int]) -> np.ndarray:
     return np.concatenate(rows, axis=0)[: matrix[0], : matrix[1]]
 
 
-@pytest.mark.parametrize("transfer_syntax", ["native", "rle", "jpegls"])
+@pytest.mark.parametrize("transfer_syntax", ["native", "rle", "jpegls", "j2k", "htj2k", "jpeg_lossless", "jpegxl"])
 def test_tiles_in_full_order_make_the_image_cut_to_its_size(tmp_path: Path, transfer_syntax: str) -> None:
     tiles = make_level(tmp_path / "a.dcm", (10, 13), transfer_syntax=transfer_syntax)
 
@@ -632,6 +632,8 @@ def test_the_command_lists_the_images_of_a_slide_and_draws_it(tmp_path: Path) ->
     (slide,) = json.loads(told.stdout)["slides"].values()
     assert [image["name"] for image in slide["images"]] == ["level_0", "level_1"]
     assert slide["images"][0]["tiles"] == 100
+    assert slide["images"][0]["gigapixels"] == 40 * 60 / 1e9
+    assert slide["images"][0]["transfer_syntaxes"] == ["Explicit VR Little Endian"]
     assert slide["images"][1]["spacing_um"] == [2.0, 2.0]
     assert drawn.exit_code == 0
     assert "the whole slide and a field of its finest level, 202 x 100 pixels" in drawn.stdout

@@ -167,6 +167,8 @@ def read_block(block: FrameBlock) -> np.ndarray:
     SourceError
         If storage does not answer, or a source changed since it was scanned.
     """
+    if not block.options:
+        return _read_block(block)
     with using_options(block.options):
         return _read_block(block)
 

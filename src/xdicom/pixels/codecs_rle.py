@@ -48,7 +48,7 @@ def _segment_bounds(data: Buffer, expected: int) -> list[int]:
     if count != expected:
         raise PixelDataError(f"{count} RLE segments found, {expected} expected")
     bounds = [*offsets[:count], len(data)]
-    if bounds[0] != _RLE_HEADER.size or any(first > last for first, last in pairwise(bounds)):
+    if bounds[0] != _RLE_HEADER.size or bounds != sorted(bounds):
         raise PixelDataError(f"RLE segment offsets {bounds[:-1]} don't lie in order within {len(data)} bytes")
     return bounds
 

@@ -213,7 +213,21 @@ def test_xarrays_own_door_reads_the_tiles_under_what_is_indexed_alone(tmp_path: 
 
     assert (part == whole[5:7, 13]).all()
     assert reads.bytes == 4 * 6 * 3
-    assert (level[::7, [3, 40, 9]].values == whole[::7, [3, 40, 9]]).all()
+    for key in ((slice(None, None, 7), [3, 40, 9]), (slice(30, 3, -4), slice(50, 2, -1)), (slice(7, 8), slice(9, 9)), ([5, 5, 0], 7)):
+        assert np.array_equal(level[key].values, whole[key])
+
+
+def test_a_square_through_xarrays_own_door_is_what_was_read_and_no_copy_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_level(tmp_path / "a.dcm", (40, 60))
+    (node,) = (node for node in xr.open_datatree(tmp_path, engine="dicom").subtree if node.name == "level_0")
+    read: list[np.ndarray] = []
+    real = xdicom.backend.read_tiles
+    monkeypatch.setattr("xdicom.backend.read_tiles", lambda block: read.append(real(block)) or read[0])
+
+    values = node["stored_values"].isel(y=slice(3, 37), x=slice(5, 55)).values
+
+    assert np.shares_memory(values, read[0])
+    assert values.shape == read[0].shape == (34, 50, 3)
 
 
 def test_frames_run_along_columns_rows_focal_planes_and_then_optical_paths(tmp_path: Path) -> None:

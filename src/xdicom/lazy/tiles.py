@@ -142,10 +142,9 @@ class TileCells(PackedCells):
         if len(flat) == 1 and flat[0] >= 0:
             refs, cells = self.refs.one(int(flat[0])), np.zeros(1, np.int64)
         else:
-            there = np.flatnonzero(flat >= 0)
-            cells = np.full(len(flat), -1, np.int64)
-            cells[there] = np.arange(len(there))
-            refs = self.refs.take(flat[there])
+            is_there = flat >= 0
+            cells = np.where(is_there, np.cumsum(is_there) - 1, -1)
+            refs = self.refs.take(flat[is_there])
         return TileBlock(
             refs, shape, self.dtype, cells.reshape(-1, *rows.shape[-2:]), self.tile_shape, self.background, self.samples, self.options,
             (y.start % tile_rows, x.start % tile_columns),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isqrt
 
 import dask.config
@@ -14,6 +15,7 @@ from dask.utils import parse_bytes
 from xdicom.lazy.cells import Array, from_cells
 from xdicom.lazy.frames import AUTO_CHUNK_BYTES, ChunkSpec, PackedCells, fingerprint_refs
 from xdicom.lazy.reading import Decode, check_lengths, read_frame, read_frames
+from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import TileGrid
 from xdicom.pixels.color import stored_photometric_interpretation
@@ -224,6 +226,11 @@ def read_part(cells: TileCells, place: tuple[slice, ...], threads: int = 1, *, i
 
 def _as_rgb(block: TileBlock, cells: TileCells) -> TileBlock:
     """The block with red, green and blue in place of its color samples."""
-    encoding = cells.refs.encodings[0]
-    white = to_rgb(np.array([block.background], block.dtype), stored_photometric_interpretation(encoding), encoding.bits_stored)
-    return replace(block, decode=decode_rgb, background=tuple(white[0].tolist()))
+    return replace(block, decode=decode_rgb, background=_background_as_rgb(block.background, cells.refs.encodings[0]))
+
+
+@lru_cache(maxsize=64)
+def _background_as_rgb(background: tuple[int, ...], encoding: PixelEncoding) -> tuple[int, ...]:
+    pixel = np.array([background], encoding.dtype)
+    red_green_blue: list[int] = to_rgb(pixel, stored_photometric_interpretation(encoding), encoding.bits_stored)[0].tolist()
+    return tuple(red_green_blue)

@@ -127,9 +127,16 @@ class TileBackendArray(FrameBackendArray):
             )
         values = read_tiles(self.tiles.block(tuple(slice(int(step.min()), int(step.max()) + 1) for step in steps)))
         for axis, (part, step) in reversed(list(enumerate(zip(key, steps, strict=True)))):
-            wanted = step - step.min()
-            values = values[(slice(None),) * axis + (int(wanted[0]) if isinstance(part, int | np.integer) else wanted,)]
+            values = values[(slice(None),) * axis + (_from_first(part, step),)]
         return values
+
+
+def _from_first(part: int | slice | np.ndarray, steps: np.ndarray) -> int | slice | np.ndarray:
+    """`part`, which chooses `steps`, counted from the first of them; a slice stays one, which copies nothing."""
+    wanted: np.ndarray = steps - steps.min()
+    if isinstance(part, slice):
+        return slice(int(wanted[0]), None, part.step)
+    return int(wanted[0]) if isinstance(part, int | np.integer) else wanted
 
 
 def _to_dataset(grid: FrameGrid | TileGrid) -> xr.Dataset:

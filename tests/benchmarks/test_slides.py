@@ -71,6 +71,7 @@ def test_squares(race: Race, slide: Path, size: int, threads: int) -> None:
         stored,
         peers={"wsidicom": their_colors, "xdicom to RGB": colors},
         limits={},
+        wanted={"wsidicom": 1.0},
         rounds=30 if size < 4096 else 5,
     )
     y, x = corners[0]

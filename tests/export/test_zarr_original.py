@@ -30,8 +30,8 @@ def test_frames_keep_their_bits_and_their_size(tmp_path: Path, shards: object) -
 def test_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ct = open_ct(tmp_path / "ct", 6, transfer_syntax="jpegls")
     reads: list[object] = []
-    real = xdicom.lazy.frames._decode
-    monkeypatch.setattr("xdicom.lazy.frames._decode", lambda *given: reads.append(given[2]) or real(*given))
+    real = xdicom.lazy.reading._decode
+    monkeypatch.setattr("xdicom.lazy.reading._decode", lambda *given, **more: reads.append(given[2]) or real(*given, **more))
 
     ct.dicom.to_zarr(MemoryStore(), codecs="original", progress=False)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pixels.forms import FORMS, NATIVE, SYNTAXES, can_write, encode, encoding_of
+from builders.streams import encode_frame
+from pixels.forms import FORMS, NATIVE, SYNTAXES, can_write, encode, encoding_of, items
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
+from xdicom.model.encoding import PixelEncoding
 from xdicom.pixels.decode import decode_frame
 
 ROWS, COLUMNS = 24, 20
@@ -58,3 +62,24 @@ def test_a_damaged_stream_is_an_error_or_an_array(syntax: str, name: str, data: 
 
     assert message.startswith("frame 2: ") if decoded is None else decoded.shape == encoding.frame_shape
     assert decoded is None or decoded.dtype == encoding.dtype
+
+
+@pytest.mark.parametrize("length", ["corrected", "open"])
+def test_a_jpeg_2000_stream_cut_anywhere_but_between_packets_is_told_even_where_its_lengths_are_corrected(length: str) -> None:
+    frame = np.random.default_rng(0).integers(0, 4096, (48, 48), np.uint16)
+    encoding = PixelEncoding("1.2.840.10008.1.2.4.90", 48, 48, bits_stored=12, high_bit=11)
+    stream = encode_frame(frame, "j2k", 12)
+    part = stream.rindex(b"\xff\x90")
+    first, last = stream.rindex(b"\xff\x93") + 2, len(stream) - 2
+    packets = 1 + stream[stream.index(b"\xff\x52") + 9]  # of one layer and one component: as many as resolutions
+
+    silent = 0
+    for cut in range(first, last, 7):
+        changed = bytearray(stream[:cut] + b"\xff\xd9")
+        changed[part + 6 : part + 10] = (cut - part).to_bytes(4, "big") if length == "corrected" else bytes(4)
+        with contextlib.suppress(PixelDataError):
+            decode_frame(items(bytes(changed)), encoding)
+            silent += 1
+
+    assert last - first > 2_000
+    assert silent <= packets

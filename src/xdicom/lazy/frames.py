@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,24 +12,16 @@ import numpy as np
 from dask.array.core import normalize_chunks
 from dask.utils import parse_bytes
 
-from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.lazy.cells import Array, Chunks, from_cells, recut
-from xdicom.model.encoding import PixelEncoding
+from xdicom.lazy.reading import check_lengths, read_frame, read_frames_into
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import FrameGrid
 from xdicom.model.packing import pack_numbers, pack_texts, unpack_numbers, unpack_texts
-from xdicom.pixels.codecs import check_length
-from xdicom.pixels.decode import decode_frame, reads_in_place, settle
 from xdicom.pixels.support import check_supported
 from xdicom.sources.options import PublicOptions, public_options, using_options
-from xdicom.sources.ranges import read_into, read_many_into, read_ranges
-from xdicom.sources.successive import read_each
 
 ChunkSpec = Mapping[str, int | str | tuple[int, ...]] | int | str | None
 """What a person may say of chunks: frames per task by dimension, for all of them, `"auto"`, or None for one a task."""
-
-Decode = Callable[[bytes | memoryview, PixelEncoding, int], np.ndarray]
-"""Makes values of the bytes, the encoding and the number of a frame."""
 
 AUTO_CHUNK_BYTES = 32 << 20
 """Decoded bytes of one task with `"auto"`, where dask's `array.chunk-size` is not less: one request for remote storage moves as much
@@ -175,16 +167,18 @@ def read_block(block: FrameBlock) -> np.ndarray:
     SourceError
         If storage does not answer, or a source changed since it was scanned.
     """
+    if not block.options:
+        return _read_block(block)
     with using_options(block.options):
         return _read_block(block)
 
 
 def _read_block(block: FrameBlock) -> np.ndarray:
     refs, cells = block.refs, len(block.cell)
-    _check_lengths(refs)
-    plane_shape = block.shape[len(block.shape) - _plane_dimensions(block) :]
+    check_lengths(refs)
     if block.tile is None and cells == len(refs) == 1:
-        return _read_one(refs, 0).reshape(block.shape)
+        return read_frame(refs, 0).reshape(block.shape)
+    plane_shape = block.shape[len(block.shape) - _plane_dimensions(block) :]
     out = np.empty((cells, *plane_shape), block.dtype)
     if block.tile is None:
         missing = block.cell < 0
@@ -193,14 +187,14 @@ def _read_block(block: FrameBlock) -> np.ndarray:
         filled = np.flatnonzero(~missing)
         target = np.empty(len(refs), np.int64)
         target[block.cell[filled]] = filled
-        _read_into_places(refs, out, target)
+        read_frames_into(refs, out, target)
         if len(filled) > len(refs):  # a selection may ask for one frame several times
             out[filled] = out[target[block.cell[filled]]]
         return out.reshape(block.shape)
     rows, columns = plane_shape[:2]
     # One frame after the other: a block of tiles needs room for itself and one whole frame.
     for frame in range(len(refs)):
-        whole = _read_one(refs, frame)
+        whole = read_frame(refs, frame)
         for place in np.flatnonzero(block.cell == frame).tolist():
             tile = int(block.tile[place])
             top, left = tile // block.tile_columns * rows, tile % block.tile_columns * columns
@@ -208,120 +202,9 @@ def _read_block(block: FrameBlock) -> np.ndarray:
     return out.reshape(block.shape)
 
 
-def _check_lengths(refs: FrameRefs) -> None:
-    """Refuse frames of which bytes were missing when they were scanned, before room is made for them."""
-    for code, encoding in enumerate(refs.encodings):
-        if encoding.is_encapsulated:
-            if len(refs) > 1:  # of one frame the decoder itself sees that, before it makes room
-                _check_streams(refs, np.flatnonzero(refs.encoding == code), encoding)
-            continue
-        needed = encoding.native_frame_bits // 8
-        if len(refs) == 1 and refs.length[0] >= needed:
-            continue
-        short = np.flatnonzero((refs.encoding == code) & (refs.length < needed))
-        if len(short):
-            i = int(short[0])
-            raise _cut_short(refs, i, int(refs.length[i]), needed)
-
-
-def _check_streams(refs: FrameRefs, frames: np.ndarray, encoding: PixelEncoding) -> None:
-    i = int(frames[np.argmin(refs.length[frames])])
-    if not refs.length[i]:
-        raise _nothing_there(refs, i)
-    try:
-        check_length(int(refs.length[i]), encoding)
-    except PixelDataError as error:
-        raise PixelDataError(f"frame {refs.frame_number[i]}: {error} (in {refs.urls[refs.source[i]]})") from error
-
-
-def _nothing_there(refs: FrameRefs, i: int) -> PixelDataError:
-    url = refs.urls[refs.source[i]]
-    return PixelDataError(
-        f"frame {refs.frame_number[i]} of {url}: no byte of it is there; the source was cut short or declares too many frames"
-    )
-
-
-def _cut_short(refs: FrameRefs, i: int, there: int, needed: int) -> PixelDataError:
-    url = refs.urls[refs.source[i]]
-    return PixelDataError(
-        f"frame {refs.frame_number[i]}: it should have {needed} bytes, {there} are there: the pixel data is cut short (in {url})"
-    )
-
-
 def _plane_dimensions(block: FrameBlock) -> int:
     samples = block.refs.encodings[0].samples_per_pixel if block.refs.encodings else 1
     return 2 if samples == 1 else 3
-
-
-def _read_one(refs: FrameRefs, i: int) -> np.ndarray:
-    encoding = refs.encodings[refs.encoding[i]]
-    if reads_in_place(encoding):
-        out = np.empty(encoding.frame_shape, encoding.dtype)
-        got = read_into(refs.urls[refs.source[i]], int(refs.offset[i]), out, stamp=refs.stamps[refs.source[i]])
-        if got < out.nbytes:
-            raise _cut_short(refs, i, got, out.nbytes)
-        settle(out, encoding)
-        return out
-    url = refs.urls[refs.source[i]]
-    (data,) = read_ranges(url, refs.offset[i : i + 1], refs.length[i : i + 1], stamp=refs.stamps[refs.source[i]])
-    return _decode(data, refs, i)
-
-
-def _decode(data: bytes | memoryview, refs: FrameRefs, i: int, decode: Decode = decode_frame) -> np.ndarray:
-    url, encoding, number = refs.urls[refs.source[i]], refs.encodings[refs.encoding[i]], int(refs.frame_number[i])
-    if not data:
-        raise _nothing_there(refs, i)
-    try:
-        return decode(data, encoding, number)
-    except PixelDataError as error:
-        raise PixelDataError(f"{error} (in {url})") from error
-    except UnsupportedEncodingError as error:
-        raise UnsupportedEncodingError(f"{error} (in {url})") from error
-
-
-def decode_frames(refs: FrameRefs, decode: Decode = decode_frame) -> Iterator[tuple[int, np.ndarray]]:
-    """Number and stored values of each frame of `refs`, one after the other.
-
-    Raises
-    ------
-    PixelDataError
-        If a frame is truncated or damaged.
-    SourceError
-        If storage does not answer, or a source changed since it was scanned.
-    """
-    _check_lengths(refs)
-    urls, stamps = [refs.urls[source] for source in refs.source], [refs.stamps[source] for source in refs.source]
-    for i, data in enumerate(read_each(urls, refs.offset, refs.length, stamps)):
-        yield i, _decode(data, refs, i, decode)
-
-
-def _read_into_places(refs: FrameRefs, out: np.ndarray, target: np.ndarray) -> None:
-    """Read every frame of `refs` into its row of `out`."""
-    in_place = np.array([reads_in_place(encoding) for encoding in refs.encodings], bool)[refs.encoding]
-    native = np.flatnonzero(in_place)
-    if len(native):
-        _read_native(refs, out, native, target[native])
-    others = np.flatnonzero(~in_place)
-    if len(others):
-        urls, stamps = [refs.urls[source] for source in refs.source[others]], [refs.stamps[source] for source in refs.source[others]]
-        for i, data in zip(others.tolist(), read_each(urls, refs.offset[others], refs.length[others], stamps), strict=True):
-            out[target[i]] = _decode(data, refs, i)
-
-
-def _read_native(refs: FrameRefs, out: np.ndarray, frames: np.ndarray, target: np.ndarray) -> None:
-    """Read native frames straight to their place; frames that follow each other in source and array are one read."""
-    source, offset = refs.source[frames], refs.offset[frames]
-    size = out[0].nbytes
-    follows = (np.diff(source) == 0) & (np.diff(offset) == size) & (np.diff(target) == 1)
-    starts = np.concatenate([[0], np.flatnonzero(~follows) + 1])
-    counts = np.diff(starts, append=len(frames))
-    parts = [out[target[first] : target[first] + count] for first, count in zip(starts.tolist(), counts.tolist(), strict=True)]
-    urls, stamps = [refs.urls[number] for number in source[starts]], [refs.stamps[number] for number in source[starts]]
-    for first, part, got in zip(starts.tolist(), parts, read_many_into(urls, offset[starts], parts, stamps), strict=True):
-        if got < part.nbytes:
-            whole = got // size
-            raise _cut_short(refs, int(frames[first + whole]), got - whole * size, size)
-        settle(part, refs.encodings[refs.encoding[frames[first]]])
 
 
 def _chunk_lengths(grid: FrameGrid, chunks: ChunkSpec) -> tuple[tuple[int, ...], ...]:

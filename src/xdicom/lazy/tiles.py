@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isqrt
 
 import dask.config
@@ -11,7 +13,9 @@ import numpy as np
 from dask.utils import parse_bytes
 
 from xdicom.lazy.cells import Array, from_cells
-from xdicom.lazy.frames import AUTO_CHUNK_BYTES, ChunkSpec, Decode, PackedCells, decode_frames, fingerprint_refs
+from xdicom.lazy.frames import AUTO_CHUNK_BYTES, ChunkSpec, PackedCells, fingerprint_refs
+from xdicom.lazy.reading import Decode, check_lengths, read_frame, read_frames
+from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameRefs
 from xdicom.model.grid import TileGrid
 from xdicom.pixels.color import stored_photometric_interpretation
@@ -20,6 +24,9 @@ from xdicom.pixels.decode_rgb import decode_rgb
 from xdicom.pixels.support import check_supported
 from xdicom.sources.options import PublicOptions, public_options, using_options
 from xdicom.transforms.color import to_rgb
+
+_LEAST_TILES = 4
+"""A thread is started for so many tiles: it takes about as long as one of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,10 +144,9 @@ class TileCells(PackedCells):
         if len(flat) == 1 and flat[0] >= 0:
             refs, cells = self.refs.one(int(flat[0])), np.zeros(1, np.int64)
         else:
-            there = np.flatnonzero(flat >= 0)
-            cells = np.full(len(flat), -1, np.int64)
-            cells[there] = np.arange(len(there))
-            refs = self.refs.take(flat[there])
+            is_there = flat >= 0
+            cells = np.where(is_there, np.cumsum(is_there) - 1, -1)
+            refs = self.refs.take(flat[is_there])
         return TileBlock(
             refs, shape, self.dtype, cells.reshape(-1, *rows.shape[-2:]), self.tile_shape, self.background, self.samples, self.options,
             (y.start % tile_rows, x.start % tile_columns),
@@ -157,31 +163,47 @@ def read_tiles(block: TileBlock, threads: int = 1) -> np.ndarray:
     SourceError
         If storage does not answer, or a source changed since it was scanned.
     """
-    height, width = block.shape[len(block.shape) - 2 - len(block.samples) :][:2]
-    out = np.empty((block.cells.shape[0], height, width, *block.samples), block.dtype)
-    if (block.cells < 0).any():
-        out[...] = np.array(block.background, block.dtype) if block.samples else block.background[0]
-    places = np.argwhere(block.cells >= 0)
-    if threads > 1 and len(places) > 1:
-        with ThreadPoolExecutor(min(threads, len(places))) as pool:
-            for _ in pool.map(lambda part: _read_part(block, out, places, part), np.array_split(np.arange(len(places)), threads)):
-                pass
-    elif len(places):
-        _read_part(block, out, places, None)
+    with using_options(block.options):
+        if _is_one_tile(block):
+            check_lengths(block.refs)
+            return read_frame(block.refs, 0, block.decode).reshape(block.shape)
+        height, width = block.shape[len(block.shape) - 2 - len(block.samples) :][:2]
+        out = np.empty((block.cells.shape[0], height, width, *block.samples), block.dtype)
+        if len(block.refs) < block.cells.size:
+            out[...] = np.array(block.background, block.dtype) if block.samples else block.background[0]
+        _read_tiles_into(out, block, min(threads, len(block.refs) // _LEAST_TILES))
     return out.reshape(block.shape)
 
 
-def _read_part(block: TileBlock, out: np.ndarray, places: np.ndarray, part: np.ndarray | None) -> None:
-    """Decode the tiles numbered `part`, or all of them, into their places."""
-    (rows, columns), (first_row, first_column), (height, width) = block.tile_shape, block.corner, out.shape[1:3]
-    if part is not None and not len(part):
+def _is_one_tile(block: TileBlock) -> bool:
+    """Whether the block is a whole tile and nothing else."""
+    return block.cells.size == len(block.refs) == 1 and block.shape[len(block.shape) - 2 - len(block.samples) :][:2] == block.tile_shape
+
+
+def _read_tiles_into(out: np.ndarray, block: TileBlock, threads: int) -> None:
+    """Decode all tiles of the block into their places, in this thread and so many others less one."""
+    places = np.argwhere(block.cells >= 0)
+    if threads < 2:
+        _paste(out, block, block.refs, places)
         return
-    refs, mine = (block.refs, places) if part is None else (block.refs.take(part), places[part])
-    with using_options(block.options):
-        for (image, tile_row, tile_column), (_, tile) in zip(mine.tolist(), decode_frames(refs, block.decode), strict=True):
-            top, left = tile_row * rows - first_row, tile_column * columns - first_column
-            up, before = max(0, -top), max(0, -left)
-            out[image, top + up : top + rows, left + before : left + columns] = tile[up : height - top, before : width - left]
+    own, *others = np.array_split(np.arange(len(places)), threads)
+    with ThreadPoolExecutor(len(others)) as pool:
+        # Options that came with a task hold in its thread; a copy of the context takes them along.
+        waiting = [pool.submit(copy_context().run, _paste, out, block, block.refs.take(part), places[part]) for part in others]
+        _paste(out, block, block.refs.take(own), places[own])
+        for future in waiting:
+            future.result()
+
+
+def _paste(out: np.ndarray, block: TileBlock, refs: FrameRefs, places: np.ndarray) -> None:
+    """Decode the tiles `refs` into their `places`: image, row and column of tiles of each."""
+    (rows, columns), (first_row, first_column), (height, width) = block.tile_shape, block.corner, out.shape[1:3]
+    tops = (places[:, 1] * rows - first_row).tolist()
+    wanted = [height - top if height - top < rows else None for top in tops]
+    for (image, tile_row, tile_column), tile in zip(places.tolist(), read_frames(refs, block.decode, wanted), strict=True):
+        top, left = tile_row * rows - first_row, tile_column * columns - first_column
+        up, before = max(0, -top), max(0, -left)
+        out[image, top + up : top + rows, left + before : left + columns] = tile[up : height - top, before : width - left]
 
 
 def read_part(cells: TileCells, place: tuple[slice, ...], threads: int = 1, *, is_rgb: bool = False) -> np.ndarray:
@@ -204,6 +226,11 @@ def read_part(cells: TileCells, place: tuple[slice, ...], threads: int = 1, *, i
 
 def _as_rgb(block: TileBlock, cells: TileCells) -> TileBlock:
     """The block with red, green and blue in place of its color samples."""
-    encoding = cells.refs.encodings[0]
-    white = to_rgb(np.array([block.background], block.dtype), stored_photometric_interpretation(encoding), encoding.bits_stored)
-    return replace(block, decode=decode_rgb, background=tuple(white[0].tolist()))
+    return replace(block, decode=decode_rgb, background=_background_as_rgb(block.background, cells.refs.encodings[0]))
+
+
+@lru_cache(maxsize=64)
+def _background_as_rgb(background: tuple[int, ...], encoding: PixelEncoding) -> tuple[int, ...]:
+    pixel = np.array([background], encoding.dtype)
+    red_green_blue: list[int] = to_rgb(pixel, stored_photometric_interpretation(encoding), encoding.bits_stored)[0].tolist()
+    return tuple(red_green_blue)

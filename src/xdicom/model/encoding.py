@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,16 @@ NATIVE_SYNTAXES = frozenset({IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, DEF
 FLOAT_PIXEL_DATA = "FloatPixelData"
 DOUBLE_FLOAT_PIXEL_DATA = "DoubleFloatPixelData"
 PIXEL_DATA = "PixelData"
+
+
+@lru_cache(maxsize=64)
+def _dtype(pixel_keyword: str, bits_allocated: int, is_signed: bool) -> np.dtype[np.generic]:
+    if pixel_keyword == FLOAT_PIXEL_DATA:
+        return np.dtype(np.float32)
+    if pixel_keyword == DOUBLE_FLOAT_PIXEL_DATA:
+        return np.dtype(np.float64)
+    item_size = max(1, math.ceil(bits_allocated / 8))
+    return np.dtype(f"{'i' if is_signed else 'u'}{item_size}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +62,7 @@ class PixelEncoding:
     @property
     def dtype(self) -> np.dtype[np.generic]:
         """Type of the decoded stored values, in native byte order."""
-        if self.pixel_keyword == FLOAT_PIXEL_DATA:
-            return np.dtype(np.float32)
-        if self.pixel_keyword == DOUBLE_FLOAT_PIXEL_DATA:
-            return np.dtype(np.float64)
-        item_size = max(1, math.ceil(self.bits_allocated / 8))
-        return np.dtype(f"{'i' if self.is_signed else 'u'}{item_size}")
+        return _dtype(self.pixel_keyword, self.bits_allocated, self.is_signed)
 
     @property
     def frame_shape(self) -> tuple[int, ...]:

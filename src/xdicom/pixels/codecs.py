@@ -10,63 +10,26 @@ import numpy as np
 
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.model.encoding import PixelEncoding
+from xdicom.pixels.codecs_jpeg import MOST_OF_JPEG, MOST_OF_JPEG_LS, decode_jpeg, decode_jpeg_ls
 from xdicom.pixels.codecs_rle import MOST_BYTES_PER_BYTE, decode_rle
-from xdicom.pixels.color import convert_color, jpeg_color_step
 from xdicom.pixels.jpeg_2000_stream import SIGN_BIT, SSIZ_OFFSET, jpeg_2000_codestream, parse_jpeg_2000
-from xdicom.pixels.jpeg_stream import SOF_JPEG_LS, SOF_LOSSLESS, parse_jpeg
 from xdicom.pixels.jpeg_xl_stream import holds_jpeg, parse_jpeg_xl
-from xdicom.pixels.samples import join_planes, reinterpret_sign, settle_stream, unpack_native
+from xdicom.pixels.samples import reinterpret_sign, settle_stream, shaped, unpack_native
 from xdicom.pixels.streams import ALWAYS_BELIEVED, Buffer, StreamHeader, call_codec, check_growth, check_stream
 
 Decoder = Callable[[Buffer, PixelEncoding], np.ndarray]
 """Stored values, shape `encoding.frame_shape`, type `encoding.dtype`, of one frame's joined fragments."""
+
+Filler = Callable[[Buffer, PixelEncoding, np.ndarray], np.ndarray]
+"""The same in C-contiguous room of that shape and type; bits that lie packed are unpacked elsewhere."""
 
 _SAFE_OPENJPH = [0, 32]
 """Version of OpenJPH from which on damaged streams were found to do no harm; OpenJPEG, half as fast, serves before it."""
 
 _MOST_BITS_OF_OPENJPEG = 31
 
-_MOST_OF_JPEG, _MOST_OF_JPEG_LS, _MOST_OF_WAVELETS, _MOST_OF_DEFLATE = 2048, 1 << 18, 1 << 17, 1032
+_MOST_OF_WAVELETS, _MOST_OF_DEFLATE = 1 << 17, 1032
 """The most samples (of deflate: bytes) that a byte of a stream can make."""
-
-
-def _shaped(samples: np.ndarray, encoding: PixelEncoding) -> np.ndarray:
-    """`samples`, if their shape is that of a frame."""
-    if samples.shape != encoding.frame_shape:
-        raise PixelDataError(f"the stream was decoded to shape {samples.shape}, expected {encoding.frame_shape}")
-    return samples
-
-
-def decode_jpeg(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
-    """JPEG: baseline, extended, progressive, lossless (PS3.5 A.4.1)."""
-    stream = parse_jpeg(data)
-    if stream.process == SOF_JPEG_LS:
-        raise PixelDataError("a JPEG-LS stream lies where the transfer syntax says JPEG")
-    check_stream(stream, encoding)
-    check_growth(len(data), encoding, 8 if stream.process == SOF_LOSSLESS else _MOST_OF_JPEG)
-    step = jpeg_color_step(stream, encoding)
-    samples = _shaped(call_codec(imagecodecs.jpeg8_decode, data, colorspace=step.of_stream, outcolorspace=step.of_samples), encoding)
-    if step.to_ybr:
-        samples = convert_color(samples, stream.precision)
-    samples = samples.view(encoding.dtype) if samples.dtype.itemsize == encoding.dtype.itemsize else samples.astype(encoding.dtype)
-    # Lossless cells may hold other bits about the sample, as native ones do; lossy samples may overshoot Bits Stored.
-    settle_stream(samples, encoding, stream.precision, masks=encoding.is_signed or stream.process == SOF_LOSSLESS)
-    return samples
-
-
-def decode_jpeg_ls(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
-    """JPEG-LS, lossless and near-lossless, any interleaving; its streams know no sign (PS3.5 A.4.3)."""
-    stream = parse_jpeg(data)
-    if stream.process != SOF_JPEG_LS:
-        raise PixelDataError("a JPEG stream lies where the transfer syntax says JPEG-LS")
-    check_stream(stream, encoding)
-    check_growth(len(data), encoding, _MOST_OF_JPEG_LS, ALWAYS_BELIEVED)
-    samples = call_codec(imagecodecs.jpegls_decode, data)
-    if stream.components > 1 and not samples.flags.c_contiguous:  # planes, seen as pixels
-        samples = join_planes(np.moveaxis(samples, -1, 0))
-    samples = reinterpret_sign(_shaped(samples, encoding), stream.precision, False, encoding.dtype)
-    settle_stream(samples, encoding, stream.precision, masks=False)
-    return samples
 
 
 def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
@@ -87,7 +50,7 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
         )
     else:
         samples = call_codec(imagecodecs.jpeg2k_decode, data, planar=False, numthreads=1)
-    samples = reinterpret_sign(_shaped(samples, encoding), stream.precision, stream.is_signed, encoding.dtype)
+    samples = reinterpret_sign(shaped(samples, encoding), stream.precision, stream.is_signed, encoding.dtype)
     settle_stream(samples, encoding, stream.precision, masks=False)
     return samples
 
@@ -155,25 +118,25 @@ def decode_jpeg_xl(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     check_growth(len(data), encoding, _MOST_OF_WAVELETS, ALWAYS_BELIEVED)
     if holds_jpeg(data):
         return decode_jpeg(call_codec(imagecodecs.jpegxl_decode_jpeg, data), encoding)
-    samples = _shaped(call_codec(imagecodecs.jpegxl_decode, data, keeporientation=True, numthreads=1), encoding)
+    samples = shaped(call_codec(imagecodecs.jpegxl_decode, data, keeporientation=True, numthreads=1), encoding)
     samples = reinterpret_sign(samples, stream.precision, False, encoding.dtype)
     settle_stream(samples, encoding, stream.precision, masks=False)
     return samples
 
 
-def decode_deflated(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+def decode_deflated(data: Buffer, encoding: PixelEncoding, out: np.ndarray | None = None) -> np.ndarray:
     """Deflated Image Frame: an uncompressed frame as one raw deflate stream (PS3.5 A.4)."""
     length = (encoding.native_frame_bits + 7) // 8
     if length > _MOST_OF_DEFLATE * (len(data) + 1):
         raise PixelDataError(f"a deflate stream of {len(data)} bytes can't hold a frame of {length}")
     # a byte more than the frame, for the padding of an odd one
     native = call_codec(imagecodecs.deflate_decode, data, raw=True, out=length + 1)
-    return unpack_native(native, encoding)
+    return unpack_native(native, encoding, out=out)
 
 
-def decode_uncompressed(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
+def decode_uncompressed(data: Buffer, encoding: PixelEncoding, out: np.ndarray | None = None) -> np.ndarray:
     """Encapsulated Uncompressed: a native little endian frame as it is (PS3.5 A.4)."""
-    return unpack_native(data, encoding)
+    return unpack_native(data, encoding, out=out)
 
 
 _JPEG = dict.fromkeys([f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 53, 55, 57, 70)], decode_jpeg)
@@ -192,6 +155,13 @@ DECODERS: dict[str, Decoder] = {
 }
 """The decoder of each encapsulated transfer syntax."""
 
+FILLERS: dict[str, Filler] = {
+    "1.2.840.10008.1.2.5": decode_rle,
+    "1.2.840.10008.1.2.8.1": decode_deflated,
+    "1.2.840.10008.1.2.1.98": decode_uncompressed,
+}
+"""Those that can put values where they stay; beside what the others take, a copy is little."""
+
 _CODECS: dict[Decoder, tuple[str, ...]] = {
     decode_rle: ("dicomrle",),
     decode_jpeg: ("jpeg8",),
@@ -205,8 +175,8 @@ _CODECS: dict[Decoder, tuple[str, ...]] = {
 
 _GROWTH: dict[Decoder, tuple[int, int]] = {
     decode_rle: (8 * MOST_BYTES_PER_BYTE, 0),
-    decode_jpeg: (_MOST_OF_JPEG, 0),
-    decode_jpeg_ls: (_MOST_OF_JPEG_LS, ALWAYS_BELIEVED),
+    decode_jpeg: (MOST_OF_JPEG, 0),
+    decode_jpeg_ls: (MOST_OF_JPEG_LS, ALWAYS_BELIEVED),
     decode_jpeg_2000: (_MOST_OF_WAVELETS, ALWAYS_BELIEVED),
     decode_jpeg_xl: (_MOST_OF_WAVELETS, ALWAYS_BELIEVED),
     decode_deflated: (8 * _MOST_OF_DEFLATE, 0),

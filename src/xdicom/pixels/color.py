@@ -54,7 +54,7 @@ class ColorStep:
 _GRAY = ColorStep(None, None)
 _AS_CODED = ColorStep("RGB", "RGB")  # the same name twice means that nothing is converted
 _FOUR_AS_CODED = ColorStep("CMYK", "CMYK")
-_TO_RGB = ColorStep("YCBCR", "RGB")
+TO_RGB = ColorStep("YCBCR", "RGB")
 _TO_YBR = ColorStep("RGB", "RGB", to_ybr=True)
 
 
@@ -63,7 +63,7 @@ def jpeg_color_step(stream: StreamHeader, encoding: PixelEncoding) -> ColorStep:
     if stream.components != 3:
         return _GRAY if stream.components == 1 else _FOUR_AS_CODED
     if stream.color_space == "YBR" and encoding.photometric_interpretation == "RGB":
-        return _TO_RGB
+        return TO_RGB
     if stream.color_space == "RGB" and encoding.photometric_interpretation in _YBR_FULL:
         return _TO_YBR
     return _AS_CODED

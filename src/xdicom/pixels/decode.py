@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
 from xdicom.model.encoding import PixelEncoding
-from xdicom.pixels.codecs import DECODERS
+from xdicom.pixels.codecs import DECODERS, FILLERS
+from xdicom.pixels.codecs_jpeg import decode_jpeg
 from xdicom.pixels.samples import byte_order, is_subsampled, settle_cells, unpack_native
 from xdicom.pixels.support import check_supported
 
@@ -14,7 +18,14 @@ _ITEM = b"\xfe\xff\x00\xe0"
 _ITEM_HEADER_LENGTH = 8
 
 
-def decode_frame(data: bytes | memoryview, encoding: PixelEncoding, frame_number: int = 1) -> np.ndarray:
+def decode_frame(
+    data: bytes | memoryview,
+    encoding: PixelEncoding,
+    frame_number: int = 1,
+    *,
+    out: np.ndarray | None = None,
+    rows: int | None = None,
+) -> np.ndarray:
     """Stored values of one frame.
 
     Parameters
@@ -26,6 +37,11 @@ def decode_frame(data: bytes | memoryview, encoding: PixelEncoding, frame_number
         How the frame is encoded.
     frame_number
         Number of the frame in its instance, from 1.
+    out
+        Room for the values, C-contiguous, of the shape and type of what is returned. It is returned itself where a decoder
+        writes there, and is of no use where something else is returned.
+    rows
+        How many rows from the top are wanted, where that is not all: the result may then end below them, before the frame does.
 
     Returns
     -------
@@ -48,11 +64,27 @@ def decode_frame(data: bytes | memoryview, encoding: PixelEncoding, frame_number
     array([[1, 2],
            [3, 4]], dtype=uint16)
     """
+    return decode_by(partial(_decode, frame_number=frame_number, out=out, rows=rows), data, encoding, frame_number)
+
+
+def _decode(
+    data: bytes | memoryview, encoding: PixelEncoding, *, frame_number: int, out: np.ndarray | None, rows: int | None
+) -> np.ndarray:
+    if not encoding.is_encapsulated:
+        return unpack_native(data, encoding, encoding.lead_bits(frame_number), order=byte_order(encoding), out=out)
+    stream, uid = join_fragments(data), encoding.transfer_syntax_uid
+    if rows is not None and DECODERS[uid] is decode_jpeg:
+        return decode_jpeg(stream, encoding, rows)
+    return FILLERS[uid](stream, encoding, out) if out is not None and uid in FILLERS else DECODERS[uid](stream, encoding)
+
+
+def decode_by(
+    decoder: Callable[[bytes | memoryview, PixelEncoding], np.ndarray], data: bytes | memoryview, encoding: PixelEncoding, frame_number: int
+) -> np.ndarray:
+    """What `decoder` makes of the span of a frame; its errors get the number of the frame."""
     check_supported(encoding)
     try:
-        if not encoding.is_encapsulated:
-            return unpack_native(data, encoding, encoding.lead_bits(frame_number), order=byte_order(encoding))
-        return DECODERS[encoding.transfer_syntax_uid](join_fragments(data), encoding)
+        return decoder(data, encoding)
     except PixelDataError as error:
         raise PixelDataError(f"frame {frame_number}: {error}") from error
     except UnsupportedEncodingError as error:

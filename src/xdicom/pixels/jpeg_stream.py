@@ -23,6 +23,10 @@ _JPEG_OTHER_SOF = frozenset({0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xC
 """Hierarchical and arithmetic coded processes."""
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a segment: TEM and RSTn."""
+_ROW_BY_ROW = frozenset({0xC0, 0xC1})
+"""Lossy processes that code each block once, from the top to the bottom."""
+_ROWS_OFFSET = 5
+"""First byte of the number of rows in a frame header, counted from its marker (ISO/IEC 10918-1 B.2.2)."""
 _EOI = b"\xff\xd9"
 _TAIL = 64
 """Bytes at the end of a stream in which its last marker is looked for first; padding may follow it."""
@@ -45,7 +49,7 @@ def parse_jpeg(data: Buffer) -> StreamHeader:
     if bytes(data[:2]) != b"\xff\xd8":
         raise PixelDataError(f"no JPEG stream: it begins with {bytes(data[:4]).hex(' ') or 'nothing'}, not with ff d8")
     frame: bytes | None = None
-    process = 0
+    process = frame_at = 0
     adobe_transform: int | None = None
     is_jfif = False
     at = 2
@@ -67,7 +71,7 @@ def parse_jpeg(data: Buffer) -> StreamHeader:
         if length < 2 or at + 2 + length > size:
             raise PixelDataError(f"damaged JPEG stream: segment ff{code:02x} at byte {at} claims {length} bytes")
         if code in _JPEG_SOF:
-            frame, process = bytes(data[at + 4 : at + 2 + length]), code
+            frame, process, frame_at = bytes(data[at + 4 : at + 2 + length]), code, at
         elif code in _JPEG_OTHER_SOF:
             raise UnsupportedEncodingError(f"hierarchical or arithmetic coded JPEG (marker ff{code:02x}) is not read")
         elif code == 0xEE and length >= 14 and bytes(data[at + 4 : at + 9]) == b"Adobe":
@@ -79,12 +83,14 @@ def parse_jpeg(data: Buffer) -> StreamHeader:
         raise PixelDataError("damaged JPEG stream: no whole frame header before the first scan")
     _require_end(data, at, process)
     components = frame[5]
+    is_in_rows = process in _ROW_BY_ROW and bytes(data[at + 4 : at + 5]) == frame[5:6]  # the scan holds all of them
     return StreamHeader(
         rows=frame[1] << 8 | frame[2],
         columns=frame[3] << 8 | frame[4],
         components=components,
         precision=frame[0],
         process=process,
+        rows_at=frame_at + _ROWS_OFFSET if is_in_rows else 0,
         color_space=_color_space(frame[6 : 6 + 3 * components], adobe_transform, is_jfif, process),
     )
 

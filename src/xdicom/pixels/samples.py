@@ -89,6 +89,14 @@ def reinterpret_sign(samples: np.ndarray, precision: int, is_signed: bool, dtype
     return cells
 
 
+def shaped(samples: np.ndarray, encoding: PixelEncoding, rows: int | None = None) -> np.ndarray:
+    """`samples`, if their shape is that of a frame, or of its first `rows`."""
+    expected = encoding.frame_shape if rows is None else (rows, *encoding.frame_shape[1:])
+    if samples.shape != expected:
+        raise PixelDataError(f"the stream was decoded to shape {samples.shape}, expected {expected}")
+    return samples
+
+
 def join_planes(planes: np.ndarray) -> np.ndarray:
     """Color by pixel, shape `(rows, columns, samples)`, of color by plane, shape `(samples, rows, columns)`."""
     joined = np.empty((*planes.shape[1:], planes.shape[0]), planes.dtype)
@@ -104,8 +112,10 @@ def unpack_bits(data: bytes | memoryview | np.ndarray, encoding: PixelEncoding, 
     return np.unpackbits(packed, count=lead_bits + count, bitorder="little")[lead_bits:].reshape(encoding.frame_shape)
 
 
-def unpack_native(data: bytes | memoryview, encoding: PixelEncoding, lead_bits: int = 0, *, order: ByteOrder = "<") -> np.ndarray:
-    """Stored values of one uncompressed frame, shape `encoding.frame_shape`, in an array of their own.
+def unpack_native(
+    data: bytes | memoryview, encoding: PixelEncoding, lead_bits: int = 0, *, order: ByteOrder = "<", out: np.ndarray | None = None
+) -> np.ndarray:
+    """Stored values of one uncompressed frame, shape `encoding.frame_shape`, in `out` or an array of their own.
 
     Parameters
     ----------
@@ -117,6 +127,8 @@ def unpack_native(data: bytes | memoryview, encoding: PixelEncoding, lead_bits: 
         Bits at the beginning that belong to the frame before.
     order
         Byte order of the cells.
+    out
+        C-contiguous room for them, of the encoding's type; packed bits leave it as it is.
 
     Raises
     ------
@@ -134,7 +146,7 @@ def unpack_native(data: bytes | memoryview, encoding: PixelEncoding, lead_bits: 
         return unpack_bits(raw, encoding, lead_bits)
     count = encoding.native_frame_bits // encoding.bits_allocated
     cells = np.frombuffer(raw, encoding.dtype.newbyteorder(order), count=count, offset=lead_bits // 8)
-    samples = np.empty(encoding.frame_shape, encoding.dtype)
+    samples = np.empty(encoding.frame_shape, encoding.dtype) if out is None else out
     _fill(samples, cells, encoding)
     settle_cells(samples, encoding)
     return samples

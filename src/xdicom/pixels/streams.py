@@ -38,6 +38,8 @@ class StreamHeader:
     """JPEG: second byte of the frame header's marker."""
     color_space: Literal["RGB", "YBR", ""] = ""
     """JPEG: what its markers call its three components; empty where they say nothing."""
+    rows_at: int = 0
+    """JPEG: byte at which the number of rows is stated, where rows are coded one after the other; else 0."""
     is_high_throughput: bool = False
     """JPEG 2000: whether blocks are coded by part 15."""
     open_end: int = 0

@@ -106,6 +106,8 @@ def read_ranges(url: str, offsets: Sequence[int] | np.ndarray, lengths: Sequence
     SourceError
         As for `read_range`.
     """
+    if len(offsets) == 1 and is_local(url):
+        return [files.read(url, int(offsets[0]), int(lengths[0]), stamp)]
     starts, sizes = np.asarray(offsets, dtype=np.int64), np.asarray(lengths, dtype=np.int64)
     if not len(starts):
         return []

@@ -8,7 +8,7 @@ import numpy as np
 
 from xdicom.sources import files
 from xdicom.sources.chain import is_local
-from xdicom.sources.ranges import read_many
+from xdicom.sources.ranges import read_many, read_ranges
 
 _LARGE = 64 << 10
 """Stretches of this length on average are not held in memory all at once [bytes]."""
@@ -33,7 +33,8 @@ def read_each(
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     if len(sizes) < 2 or int(sizes.sum()) < len(sizes) * _LARGE or not all(map(is_local, urls)):
-        yield from read_many(urls, offsets, sizes, stamps)
+        is_one_source = len(set(urls)) == len(set(stamps)) == 1
+        yield from read_ranges(urls[0], offsets, sizes, stamp=stamps[0]) if is_one_source else read_many(urls, offsets, sizes, stamps)
         return
     room = memoryview(np.empty(int(sizes.max()), np.uint8).data)
     for url, offset, size, stamp in zip(urls, np.asarray(offsets, dtype=np.int64).tolist(), sizes.tolist(), stamps, strict=True):

@@ -290,13 +290,3 @@ def test_series_are_opened_together(tmp_path: Path) -> None:
 
     assert dataset["z"].values.tolist() == [0, 2, 4, 6]
     np.testing.assert_array_equal(dataset["stored_values"], np.concatenate([phantoms(2), phantoms(2)]))
-
-
-@pytest.mark.filterwarnings("ignore:The data type")  # zarr's, for the texts that the other manager keeps meanwhile
-def test_other_managers_of_chunks_compute_the_same(tmp_path: Path) -> None:
-    pytest.importorskip("cubed_xarray")
-    make_ct(tmp_path, [0.0, 1.0, 2.0])
-
-    dataset = xr.open_dataset(tmp_path, engine="dicom", chunks={}, chunked_array_type="cubed")
-
-    np.testing.assert_array_equal(dataset["stored_values"].compute(), phantoms(3))

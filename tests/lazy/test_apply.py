@@ -144,6 +144,7 @@ def test_the_step_behind_an_array_is_known_as_long_as_it_is_that_array() -> None
 
 
 def test_steps_are_forgotten_with_their_arrays() -> None:
+    gc.collect()  # of arrays of other tests
     before = len(_steps)
 
     apply(SINGLE, decoded(3), 2.0, 1.0, dtype=F4)

@@ -23,7 +23,7 @@ from xdicom.headers.elements import (
     walk,
 )
 from xdicom.headers.file_meta import data_set_syntax, file_meta
-from xdicom.headers.functional_groups import FrameColumns, per_frame_columns, shared_values
+from xdicom.headers.functional_groups import FrameColumns, columns_of_items, per_frame_columns, shared_values
 from xdicom.headers.items import end_of_long_sequence
 from xdicom.headers.seekable import seekable_file
 from xdicom.headers.spans import Spans, encapsulated_spans, native_spans
@@ -169,7 +169,9 @@ def parse_header(head: bytes, fetch: Fetch, size: int, inflated_from: int = -1) 
         if shared := walked.values.get(_SHARED):
             values.update(shared_values(RawKey(*shared, syntax.is_implicit, syntax.is_big_endian).value(), RawKey))
         if per_frame := walked.values.get(_PER_FRAME):
-            header.frames = per_frame_columns(RawKey(*per_frame, syntax.is_implicit, syntax.is_big_endian).value(), window.items)
+            header.frames = per_frame_columns(RawKey(*per_frame, syntax.is_implicit, syntax.is_big_endian).value())
+        elif sequence := walked.sequences.pop(_PER_FRAME, None):
+            header.frames = columns_of_items(sequence)
     except UncertainHeaderError as doubt:
         notes.append(f"functional groups are damaged ({doubt}): frames have no values of their own")
     for name in (NAMES[_SHARED], NAMES[_PER_FRAME]):

@@ -19,8 +19,8 @@ from xdicom.headers.elements import (
 
 _FIRST_WINDOW, _LARGEST_WINDOW = 1 << 20, 16 << 20
 _KNOWN_LENGTHS = 8
-_RUN = 16
-"""Items of one length in a row, after which a longer run is looked for."""
+_SHORTEST_RUN, _LONGEST_RUN = 16, 1024
+"""Items of one length in a row, after which a longer run is looked for: more where the last search found few."""
 
 
 def item_bounds(
@@ -48,34 +48,36 @@ def item_bounds(
         Byte behind the last item that is there as a whole.
     """
     marks = _Marks(">" if syntax.is_big_endian else "<")
+    header, item = marks.header, marks.item_number
     parts: list[np.ndarray] = []
     begins: list[int] = []
     lengths: list[int] = []
-    offset, total, previous, alike = start, len(data) if stop is None else stop, -1, 0
-    while offset + 8 <= total and data[offset : offset + 4] == marks.item:
-        (length,) = marks.length(data, offset + 4)
-        is_undefined = length == UNDEFINED_LENGTH
-        if not is_undefined:
-            span = 8 + length
-            if offset + span > total:
-                break
-        else:
-            known = next((n for n in lengths if marks.ends_item(data, offset + n, total)), None) if is_trusting else None
-            span = known if known is not None else _item_length(data, offset, total, syntax)
+    offset, total, previous, alike, run = start, len(data) if stop is None else stop, -1, 0, _SHORTEST_RUN
+    while offset + 8 <= total:
+        tag, length = header(data, offset)
+        if tag != item:
+            break
+        span = 8 + length
+        if length == UNDEFINED_LENGTH:
+            span = next((n for n in lengths if marks.ends_item(data, offset + n, total)), 0) if is_trusting else 0
+            span = span or _item_length(data, offset, total, syntax)
             if span < 0:
                 break
             if not lengths or lengths[0] != span:
                 lengths = [span, *[n for n in lengths if n != span]][:_KNOWN_LENGTHS]
+        elif offset + span > total:
+            break
         alike = alike + 1 if span == previous else 0
         previous = span
         begins.append(offset)
         offset += span
-        if alike == _RUN and is_trusting:
+        if alike == run and is_trusting:
             # Many of one length: the next ones are compared all at once.
-            count = marks.run(data, offset, total, span, is_undefined=is_undefined)
+            count = marks.run(data, offset, total, span, is_undefined=length == UNDEFINED_LENGTH)
             parts += [np.array(begins, np.int64), offset + span * np.arange(count, dtype=np.int64)]
             begins, alike = [], 0
             offset += span * count
+            run = min(2 * run, _LONGEST_RUN) if count < run else _SHORTEST_RUN
     starts = np.concatenate([*parts, np.array(begins, np.int64)])
     return starts + 8, np.append(starts[1:], offset)[: len(starts)], offset
 
@@ -124,8 +126,9 @@ class _Marks:
 
     def __init__(self, order: str) -> None:
         self.order = order
-        self.length = struct.Struct(f"{order}I").unpack_from
+        self.header = struct.Struct(f"{order}II").unpack_from
         self.item = self._tag(ITEM)
+        (self.item_number,) = struct.unpack(f"{order}I", self.item)
         self.delimiter = self._tag(ITEM_DELIMITER) + b"\0\0\0\0"
         self.sequence_end = self._tag(SEQUENCE_DELIMITER)
 

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 Kind = Literal["number", "text", "raw"]
-_FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
+FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
+"""Rows of several words are sorted by one word mixed of them; rows with one mixture are compared all the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,7 +211,7 @@ def distinct_cells(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     chosen = words if len(heads) == count else words[heads]
     keys = chosen[:, 0].copy()
     for column in range(1, words.shape[1]):
-        keys = (keys ^ keys >> _SHIFT) * _FACTOR ^ chosen[:, column]
+        keys = (keys ^ keys >> _SHIFT) * FACTOR ^ chosen[:, column]
     order = np.argsort(keys)
     keys = keys[order]
     is_new = np.concatenate([[True], keys[1:] != keys[:-1]])

@@ -11,8 +11,9 @@ import numpy as np
 from xdicom.errors import NotDicomError, XDicomError
 from xdicom.headers.batch import FEWEST_ALIKE, AlikeHeaders, HeadBatch
 from xdicom.headers.columns import build_column
+from xdicom.headers.fragments import ITEM_HEADER_LENGTH
 from xdicom.headers.records import HEAD_LENGTH, Header, RawKey, frame_spans, parse_header, pixel_encoding
-from xdicom.headers.spans import ITEM_HEADER_LENGTH, Spans
+from xdicom.headers.spans import Spans
 from xdicom.index.catalog import Catalog, Problem
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import PixelEncoding

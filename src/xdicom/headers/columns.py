@@ -147,11 +147,19 @@ def gather_column(
     is_implicit: bool,
     character_sets: Sequence[str] = (),
     is_raw: bool = False,
+    is_constant: bool = False,
 ) -> Column:
     """Column of values that lie at `offset` of `data` [bytes], little endian; a value of no length is missing.
 
-    `data` must go on for the longest of the values behind the last one's start.
+    `data` must go on for the longest of the values behind the last one's start. Of values that are known to be constant, the first
+    one alone is read.
     """
+    if is_constant and len(offset):
+        raw = data[offset[0] : offset[0] + length[0]].tobytes()
+        if not raw:
+            return Column("text", np.empty(0, object), np.full(len(offset), -1, np.int8))
+        kind, values = _parse_any(vr, [raw], is_implicit, character_sets, is_raw)
+        return Column(kind, values, np.zeros(len(offset), np.int8))
     count = len(offset)
     width = int(length.max()) if count else 0
     if not width:

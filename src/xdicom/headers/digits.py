@@ -78,14 +78,13 @@ def decimals(cells: np.ndarray, convert: Callable[[bytes], float]) -> np.ndarray
 def _convert_odd(
     numbers: np.ndarray, flat: np.ndarray, starts: np.ndarray, ends: np.ndarray, odd: np.ndarray, convert: Callable[[bytes], float]
 ) -> None:
-    """Fill in the numbers `odd`, each different text converted once."""
+    """Fill in the numbers `odd`."""
     text = flat.tobytes()
-    known: dict[bytes, float] = {}
-    for number, start, end in zip(odd.tolist(), starts[odd].tolist(), ends[odd].tolist(), strict=True):
-        part = text[start:end]
-        if part not in known:
-            known[part] = convert(part.replace(b"\0", b" ").strip())
-        numbers[number] = known[part]
+    parts = [text[start:end] for start, end in zip(starts[odd].tolist(), ends[odd].tolist(), strict=True)]
+    try:
+        numbers[odd] = list(map(float, parts))
+    except ValueError:
+        numbers[odd] = [convert(part.replace(b"\0", b" ").strip()) for part in parts]
 
 
 def _without_padding(flat: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -156,8 +156,8 @@ class _Places:
         """Columns of as many rows as there are items."""
         columns: dict[str, Column] = {}
         for name, (vr, begin, size) in self.constant.items():
-            one = gather_column(vr, data, np.array([begin]), np.array([size]), is_implicit=is_implicit)
-            columns[name] = Column(one.kind, one.values, np.full(self.count, one.codes[0]))
+            offset, length = np.full(self.count, begin), np.full(self.count, size)
+            columns[name] = gather_column(vr, data, offset, length, is_implicit=is_implicit, is_constant=True)
         for name, by_vr in self.found.items():
             parts = [gather_column(vr, data, offset, length, is_implicit=is_implicit) for vr, (offset, length) in by_vr.items()]
             rows = [np.flatnonzero(part.codes >= 0) for part in parts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from xdicom.sources.ranges import REMOTE_HEAD_LENGTH, heads_block, inflated_leng
 from xdicom.sources.readers import Reader
 from xdicom.sources.source import Source
 
+_URL, _SIZE, _STAMP = map(itemgetter, (Source._fields.index(name) for name in ("url", "size", "stamp")))
 Progress = Callable[[int, int, int], None]
 """Called with the number of sources read so far, their total, and the frames found in them."""
 
@@ -61,7 +63,7 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
     frames = 0
     for start in range(0, len(sources), BATCH):
         batch = sources[start : start + BATCH]
-        if len(batch) < FEWEST_ALIKE or not all(is_local(source.url) for source in batch):
+        if len(batch) < FEWEST_ALIKE or not all(map(is_local, map(_URL, batch))):
             others.extend(range(start, start + len(batch)))
             continue
         tables, left = _scan_batch(batch)
@@ -155,7 +157,7 @@ def strip_inflate(url: str) -> str:
 
 def _scan_batch(sources: Sequence[Source]) -> tuple[list[tuple[np.ndarray, FrameTable]], np.ndarray]:
     """Frames of local files that are laid out alike, with the numbers of their sources, and those of the sources that are left."""
-    urls = [source.url for source in sources]
+    urls = list(map(_URL, sources))
     batch = HeadBatch(_block(), len(sources))
     got = read_heads_into(urls, batch.heads)
 
@@ -186,7 +188,7 @@ def _block() -> np.ndarray:
 def _table_of_alike(headers: AlikeHeaders, sources: Sequence[Source]) -> tuple[np.ndarray, FrameTable]:
     """Frames of files laid out alike, with the numbers of their sources; files that need a closer look are left out."""
     count = len(headers.rows)
-    sizes = np.array([sources[row].size for row in headers.rows.tolist()], np.int64)
+    sizes = np.fromiter(map(_SIZE, sources), np.int64, len(sources))[headers.rows]
     offset, length = headers.pixel_offset.copy(), np.full(count, -1, np.int64)
     encodings: list[PixelEncoding] = []
     code = np.full(count, -1, np.int16)
@@ -214,9 +216,9 @@ def _table_of_alike(headers: AlikeHeaders, sources: Sequence[Source]) -> tuple[n
     rows = headers.rows[keep]
     chosen = [sources[row] for row in rows.tolist()]
     instances = InstanceTable(
-        urls=tuple(source.url for source in chosen),
+        urls=tuple(map(_URL, chosen)),
         sizes=sizes[keep],
-        stamps=tuple(source.stamp for source in chosen),
+        stamps=tuple(map(_STAMP, chosen)),
         encodings=tuple(encodings),
         encoding=code[keep],
         columns=columns,

@@ -15,8 +15,10 @@ from xdicom.headers.abreast import FEW, Abreast, Part, ReadMore
 from xdicom.headers.columns import gather_column
 from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS
 from xdicom.headers.elements import ITEM, LONG_VRS, PIXEL_TAGS, SHORT_VRS, UNDEFINED_LENGTH, Syntax, is_private_wanted, vr_in_implicit
-from xdicom.headers.records import HEAD_LENGTH, PRIVATE_NAMES, WANTED, Header, RawKey, private_creator_by_place
+from xdicom.headers.names import PRIVATE_NAMES, private_creator_by_place
+from xdicom.headers.records import HEAD_LENGTH, WANTED, Header
 from xdicom.headers.runs import PADDING
+from xdicom.headers.values import RawKey
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdicom.headers.dictionary import PRIVATE
-from xdicom.headers.records import PRIVATE_NAMES
+from xdicom.headers.names import PRIVATE_NAMES
 
 
 @dataclass(frozen=True, slots=True)

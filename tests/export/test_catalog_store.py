@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from builders import make_cine, make_ct, make_enhanced_mr, make_file, make_pet, 
 from doubles import counted_reads
 from fresh import imports
 from xdicom.errors import NotDicomError, SourceError
-from xdicom.export.catalog_store import _pack_texts, _Unpacker
+from xdicom.export import catalog_packs, catalog_store
+from xdicom.export.catalog_packs import Pack, Packs, Unpacker
 
 
 @pytest.fixture
@@ -53,13 +55,69 @@ def test_a_saved_catalog_is_the_one_that_was_saved(folder: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("texts", [[], [""], ["", ""], ["one"], ["a", "b"], ["two\nlines", "Größe 心"], ["\n"], ["odd \udc80 path", "x"]])
 def test_any_texts_are_what_they_were(texts: list[str]) -> None:
-    packs: dict[str, list[np.ndarray]] = {}
-    _pack_texts(packs, texts)
-    _pack_texts(packs, ["behind"])
+    packs = Packs()
+    packs.add_texts(texts)
+    packs.add_texts(["behind"])
 
-    unpacked = _Unpacker({name: np.concatenate(arrays) for name, arrays in packs.items()})
+    unpacked = Unpacker({name: Pack(zarr.array(data)) for name, data in packs.joined().items()})
 
-    assert (unpacked.texts(), unpacked.texts()) == (texts, ["behind"])
+    assert (list(unpacked.texts()), list(unpacked.texts())) == (texts, ["behind"])
+
+
+def test_no_column_is_made_before_it_is_asked_for(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_packs, "_KEPT", 0)
+    xdicom.scan(folder / "ct").save(tmp_path / "a.catalog")
+    taken: list[tuple[int, int]] = []
+    part = Pack.part
+
+    def counted(pack: Pack, start: int, stop: int) -> np.ndarray:
+        taken.append((start, stop))
+        return part(pack, start, stop)
+
+    monkeypatch.setattr(Pack, "part", counted)
+
+    catalog = xdicom.scan(tmp_path / "a.catalog")
+    opened = len(taken)
+    modality = catalog.frames.texts("modality").tolist()
+
+    assert len(catalog.frames.instances.columns) > 20
+    assert opened < 12
+    assert modality == ["CT"] * 5
+    assert len(taken) == opened + 3  # its codes, and the texts with their lengths
+
+
+def test_an_opened_catalog_is_what_it_was_though_another_takes_its_place(folder: Path, tmp_path: Path) -> None:
+    xdicom.scan(folder / "ct").save(tmp_path / "a.catalog")
+    expected = xdicom.scan(folder / "ct")
+
+    catalog = xdicom.scan(tmp_path / "a.catalog")
+    xdicom.scan(folder / "pet").save(tmp_path / "a.catalog")
+
+    assert catalog.frames.texts("sop_instance_uid").tolist() == expected.frames.texts("sop_instance_uid").tolist()
+    assert catalog.frames.instances.urls == expected.frames.instances.urls
+
+
+def test_columns_of_many_values_lie_in_several_chunks(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_store, "_CHUNK", 64)
+    monkeypatch.setattr(catalog_packs, "_KEPT", 64)
+    catalog = xdicom.scan(folder)
+
+    catalog.save(tmp_path / "a.catalog")
+    again = xdicom.scan(tmp_path / "a.catalog")
+
+    assert zarr.open_group(tmp_path / "a.catalog", mode="r").attrs["chunks"]["texts"] > 10  # type: ignore[index, operator]
+    assert again.frames.instances.urls == catalog.frames.instances.urls
+    for name, column in catalog.frames.instances.columns.items():
+        np.testing.assert_array_equal(again.frames.instances.columns[name].values, column.values)
+
+
+def test_an_opened_catalog_travels(folder: Path, tmp_path: Path) -> None:
+    xdicom.scan(folder).save(tmp_path / "a.catalog")
+
+    catalog = pickle.loads(pickle.dumps(xdicom.scan(tmp_path / "a.catalog")))
+
+    assert catalog.to_dict() == xdicom.scan(folder).to_dict()
+    assert catalog.frames.instances.urls == xdicom.scan(folder).frames.instances.urls
 
 
 def test_a_series_opens_from_it_without_a_look_at_its_files(folder: Path, tmp_path: Path) -> None:

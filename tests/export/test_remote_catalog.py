@@ -69,6 +69,25 @@ def test_reading_it_takes_few_requests_and_no_header(s3: S3Server, prefix: str) 
 
 
 @pytest.mark.s3
+def test_an_object_whose_etag_is_another_is_read_again_and_no_other(s3: S3Server, prefix: str) -> None:
+    xdicom.scan(f"{prefix}/ct/", storage_options=s3.options).save(f"{prefix}/ct.catalog")
+    known = xdicom.scan(f"{prefix}/ct.catalog")
+    url, stamp = known.frames.instances.urls[1], known.frames.instances.stamps[1]
+    key = url.removeprefix("s3://bucket/")
+    data = s3.client.get_object(Bucket="bucket", Key=key)["Body"].read()
+    s3.put(key, data.replace(b"CT", b"MR"))
+
+    reset_statistics()
+    newer = xdicom.scan(f"{prefix}/ct/", known=known)
+    requests = statistics().requests
+
+    assert newer.frames.instances.stamps[1] != stamp
+    assert newer.frames.instances.stamps[2] == known.frames.instances.stamps[2]
+    assert newer.frames.texts("modality").tolist().count("MR") == 1
+    assert requests <= 2  # the listing, and one head
+
+
+@pytest.mark.s3
 def test_a_catalog_is_replaced(s3: S3Server, prefix: str) -> None:
     catalog = xdicom.scan(f"{prefix}/ct/", storage_options=s3.options)
     catalog.save(f"{prefix}/ct.catalog")

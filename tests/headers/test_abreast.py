@@ -268,3 +268,17 @@ def test_any_bytes_are_walked_without_leaving_their_row(sets: list[bytes], synta
         begin = part.offset // 64
         assert ((part.offset + part.length - 1) // 64 == begin)[part.length > 0].all()
         assert np.isin(begin % len(sets), part.rows).all()
+
+
+@pytest.mark.parametrize("odd", [None, 7])
+def test_values_that_are_the_same_in_all_are_told_and_others_are_not_taken_for_them(odd: int | None) -> None:
+    sets = [
+        element(MODALITY, "CS", b"CT") + element(SERIES_DESCRIPTION, "LO", b"seen" if i == odd else b"body") + element(ROWS, "US", b"\1\0")
+        for i in range(20)
+    ]
+
+    walked, _, _ = abreast(sets)
+
+    told = {tag: all(part.is_constant for part in parts) for tag, parts in walked.parts.items()}
+    assert told[MODALITY]
+    assert told[SERIES_DESCRIPTION] == (odd is None)

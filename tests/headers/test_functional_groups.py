@@ -15,8 +15,8 @@ from builders import image_position, make_enhanced_mr, make_file, phantoms, uid
 from headers.agreement import equals
 from xdicom.headers.dictionary import NAMES, PUBLIC, TAGS, to_snake_case
 from xdicom.headers.functional_groups import FrameColumns, column_name, flatten, per_frame_columns, shared_values
-from xdicom.headers.records import Header, RawKey, parse_header
-from xdicom.headers.values import RawValue
+from xdicom.headers.records import Header, parse_header
+from xdicom.headers.values import RawKey, RawValue
 from xdicom.index.scan import scan_sources
 from xdicom.model.columns import Column
 from xdicom.sources.locate import locate

@@ -16,7 +16,8 @@ from xdicom.headers.abreast import FEW
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.elements import Syntax
 from xdicom.headers.functional_groups import column_name
-from xdicom.headers.records import Header, named_values, parse_header
+from xdicom.headers.names import named_values
+from xdicom.headers.records import Header, parse_header
 from xdicom.index.scan import scan_sources
 from xdicom.sources.locate import locate
 

@@ -14,7 +14,8 @@ from fresh import imports
 from headers.written import EXPLICIT, IMPLICIT, MODALITY, PIXELS, ROWS, element, item, numbers
 from xdicom.errors import NotDicomError, PixelDataError, UnsupportedEncodingError
 from xdicom.headers.elements import Syntax
-from xdicom.headers.records import HEAD_LENGTH, Header, frame_spans, parse_header, pixel_encoding
+from xdicom.headers.pixel_form import frame_spans, pixel_encoding
+from xdicom.headers.records import HEAD_LENGTH, Header, parse_header
 from xdicom.headers.spans import Spans
 from xdicom.model.encoding import PixelEncoding
 

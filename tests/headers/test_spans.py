@@ -289,7 +289,7 @@ def test_fragments_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(spans_module, "MAX_FRAGMENTS", 50)
     monkeypatch.setattr(spans_module, "MAX_FRAGMENTS_PER_FRAME", 10)
 
-    with pytest.raises(PixelDataError, match="more than 80 fragments for 3 frames"):
+    with pytest.raises(PixelDataError, match="more than 80 fragments"):
         spans_of(encapsulate([b"\0\0"] * 100, table="none"), 3)
 
 

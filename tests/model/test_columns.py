@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xdicom.model import columns
 from xdicom.model.columns import Column, concatenate, constant, distinct_rows, merge_equal, smallest_codes
 
 
@@ -116,3 +117,19 @@ def test_distinct_rows_give_back_all_rows(rows: list[list[float]]) -> None:
     np.testing.assert_array_equal(distinct[number], np.array(rows))
     assert number[0] == 0
     assert len({tuple(map(str, row + 0.0)) for row in distinct}) == len(distinct)
+
+
+@pytest.mark.parametrize("width", [3, 8, 13, 24])
+@pytest.mark.parametrize("factor", [columns.FACTOR, np.uint64(0)], ids=["keys", "one key for most"])
+def test_equal_rows_of_bytes_have_one_number_though_their_keys_may_be_those_of_others(
+    monkeypatch: pytest.MonkeyPatch, width: int, factor: np.uint64
+) -> None:
+    monkeypatch.setattr(columns, "FACTOR", factor)
+    cells = np.random.default_rng(1).integers(0, 2, (300, width), np.uint8)
+    cells[:, 1:-1] = 7
+
+    first, codes = columns.distinct_cells(cells)
+
+    index: dict[bytes, int] = {}
+    assert codes.tolist() == [index.setdefault(row.tobytes(), len(index)) for row in cells]
+    assert [cells[i].tobytes() for i in first] == list(index)

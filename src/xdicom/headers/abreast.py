@@ -27,6 +27,7 @@ SHORTEST_RUN, LONGEST_RUN = 4, 64
 """Elements that are tried at once: more where the last ones were alike."""
 
 _ALL = slice(None)
+_NONE = np.empty(0, np.uint8)
 _NOWHERE = 1 << 40
 _LOW16, _LOW32, _LOW48 = 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFF
 _HEADER_LENGTHS = np.zeros(1 << 16, np.int8)
@@ -50,6 +51,12 @@ class Part(NamedTuple):
     """First byte of its value in each; int64."""
     length: np.ndarray
     """Bytes of its value; int64."""
+    is_constant: bool = False
+    """Whether the value is known to be the same in all."""
+
+    def take(self, which: np.ndarray) -> Part:
+        """The element of the data sets that are marked."""
+        return self._replace(rows=self.rows[which], offset=self.offset[which], length=self.length[which])
 
 
 class Abreast:
@@ -75,7 +82,7 @@ class Abreast:
         """
         self.block, self.syntax, self.read_more = block, syntax, read_more
         self.stride, self.half = block.shape[1], len(block) // 2
-        data = block.reshape(-1)
+        self.data = data = block.reshape(-1)
         self.words: np.ndarray = np.ndarray((max(0, len(data) - 7),), "<i8", data, 0, (1,))
         """The eight bytes from each byte on, as one number."""
         self.rows = rows
@@ -124,13 +131,15 @@ class Abreast:
             return False
         room = int((self.stops - self.position).min())
         steps = follow(self.words, int(self.position[0]), room, self.syntax, until, refused, self._run)
-        count = shared_by_all(self.words, self.position, steps, self.syntax) if len(steps) > 1 else 0
+        count, differs = shared_by_all(self.data, self.position, steps) if len(steps) > 1 else (0, _NONE)
         self._run = min(max(SHORTEST_RUN, 2 * count), LONGEST_RUN)
         if not count:
             return False
         for tag, vr, begin, header_length, length in steps[:count]:
             if is_wanted(tag):
-                self._record(tag, _ALL, vr, self.position + (begin + header_length), np.full(len(self.rows), length))
+                start = begin + header_length
+                is_constant = not differs[start : start + length].any()
+                self._record(tag, _ALL, vr, self.position + start, np.full(len(self.rows), length), is_constant=is_constant)
         last = steps[count - 1]
         self.position = self.position + (last.begin + last.header_length + last.length)
         self._load(_ALL, last.tag)
@@ -218,8 +227,8 @@ class Abreast:
             self.position[at] = end + 8
             self._load(at, tag)
 
-    def _record(self, tag: int, at: Index, vr: str, offset: np.ndarray, length: np.ndarray) -> None:
-        self.parts.setdefault(tag, []).append(Part(vr, self.rows[at], offset, length))
+    def _record(self, tag: int, at: Index, vr: str, offset: np.ndarray, length: np.ndarray, *, is_constant: bool = False) -> None:
+        self.parts.setdefault(tag, []).append(Part(vr, self.rows[at], offset, length, is_constant))
         if self._has_read_on:
             self.is_used[at] |= offset >= self.half * self.stride
 

@@ -16,8 +16,9 @@ from xdicom.headers.columns import gather_column
 from xdicom.headers.dictionary import NAMES, OVERLAYS, PRIVATE, PUBLIC, TAGS
 from xdicom.headers.elements import ITEM, LONG_VRS, PIXEL_TAGS, SHORT_VRS, UNDEFINED_LENGTH, Syntax, is_private_wanted, vr_in_implicit
 from xdicom.headers.private import ASSUMED, PRIVATE_NAMES, private_creator_by_place
-from xdicom.headers.records import HEAD_LENGTH, WANTED, Header, RawKey
+from xdicom.headers.records import HEAD_LENGTH, WANTED, Header
 from xdicom.headers.runs import PADDING
+from xdicom.headers.values import RawKey
 from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
 
@@ -145,8 +146,17 @@ class HeadBatch:
             return Column("text", np.empty(0, object), np.full(len(rows), -1, np.int8))
         implicit = syntax.is_implicit
         columns = [
-            gather_column(vr, self.data, offset, length, is_implicit=implicit, character_sets=character_sets, is_raw=is_raw)
-            for _, (vr, _, offset, length) in placed
+            gather_column(
+                part.vr,
+                self.data,
+                part.offset,
+                part.length,
+                is_implicit=implicit,
+                character_sets=character_sets,
+                is_raw=is_raw,
+                is_constant=part.is_constant,
+            )
+            for _, part in placed
         ]
         joined = columns[0]
         if len(columns) > 1:
@@ -181,7 +191,7 @@ class HeadBatch:
                     entry = PRIVATE.get((group, owner, low))
                     if entry is not None:
                         is_his = (creator == creator_code) & (maker == maker_code)
-                        own = Part(entry[0] if part.vr == "UN" else part.vr, part.rows[is_his], part.offset[is_his], part.length[is_his])
+                        own = part.take(is_his)._replace(vr=entry[0] if part.vr == "UN" else part.vr)
                         name = PRIVATE_NAMES[group, owner, low]
                         named.setdefault(name, []).append(own)
                         if creators[creator_code] is None:
@@ -288,4 +298,4 @@ def _placed(part: Part, rows: np.ndarray) -> tuple[np.ndarray, Part]:
     is_one[is_one] = rows[place[is_one]] == part.rows[is_one]
     if is_one.all():
         return place, part
-    return place[is_one], Part(part.vr, part.rows[is_one], part.offset[is_one], part.length[is_one])
+    return place[is_one], part.take(is_one)

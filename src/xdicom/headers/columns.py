@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xdicom.headers.digits import cells_of, date_times, decimals, times
 from xdicom.headers.values import RawValue, decode_text, number_or_nan
-from xdicom.model.columns import Column, Kind, concatenate, merge_equal, smallest_codes
+from xdicom.model.columns import Column, Kind, concatenate, distinct_cells, merge_equal, smallest_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,10 +58,9 @@ def seconds_since_1970(text: str) -> float:
 
 _FEW = 16
 """Values up to this number are converted one by one."""
-_BACKSLASH, _NEWLINE, _TIME_DIGITS, _DATE_TIME_DIGITS = 92, 10, 6, 14
 _LARGEST_WHOLE = 2.0**53
-_MANY, _WIDEST_WORDS = 4096, 32
-"""So many values of so few bytes are told apart as machine words."""
+_WIDEST_WORDS = 64
+"""Values of so few bytes are told apart as machine words."""
 _CLOCKS = {"TM": seconds_of_day, "DA": days_since_1970, "DT": seconds_since_1970}
 
 
@@ -73,23 +73,15 @@ def parse_values(
     """
     if vr in _RAW_VRS:
         return "raw", _raw_values(vr, raws, is_implicit, is_big_endian)
-    if vr == "TM" and len(raws) > _FEW:
-        return "number", _times(raws).reshape(len(raws), 1)
-    if vr == "DT" and len(raws) > _FEW:
-        return "number", _date_times(raws).reshape(len(raws), 1)
+    if len(raws) > _FEW and (numbers := _parse_cells(vr, cells_of(raws))) is not None:
+        return "number", numbers
     if vr in _CLOCKS:
         parse = _CLOCKS[vr]
         return "number", np.array([parse(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64).reshape(len(raws), 1)
     if vr in _BINARY:
         return "number", _binary_rows(vr, raws, is_big_endian)
-    if vr == "IS" and (whole := _plain_integers(raws)) is not None:
-        return "number", whole
     if vr in ("DS", "IS"):
-        rows = _text_rows(vr, raws)
-        is_whole = (
-            vr == "IS" and bool(np.isfinite(rows).all()) and bool((np.abs(rows) < _LARGEST_WHOLE).all()) and bool((rows % 1 == 0).all())
-        )
-        return "number", rows.astype(np.int64) if is_whole else rows
+        return "number", _whole_if_integers(vr, _ragged([RawValue(vr, raw).numbers() for raw in raws]))
     values = np.empty(len(raws), object)
     texts = _latin_texts(raws) if vr in ("CS", "UI", "AE", "AS", "UR") else [decode_text(raw, character_sets) for raw in raws]
     if vr in ("LT", "ST", "UT", "UR"):
@@ -120,84 +112,22 @@ def _binary_rows(vr: str, raws: Sequence[bytes], is_big_endian: bool) -> np.ndar
     return _ragged([RawValue(vr, raw, is_big_endian=is_big_endian).numbers() for raw in raws])
 
 
-def _text_rows(vr: str, raws: Sequence[bytes]) -> np.ndarray:
-    if len(raws) <= _FEW:
-        return _ragged([RawValue(vr, raw).numbers() for raw in raws])
-    width = raws[0].count(b"\\") + 1
-    joined = b"\n".join(raws)
-    marks = np.frombuffer(joined + b"\n", np.uint8)
-    marks = marks[(marks == _BACKSLASH) | (marks == _NEWLINE)]
-    if len(marks) == len(raws) * width:
-        marks = marks.reshape(-1, width)
-        if (marks[:, -1] == _NEWLINE).all() and (marks[:, :-1] == _BACKSLASH).all():
-            parts = joined.replace(b"\n", b"\\").replace(b"\0", b" ").split(b"\\")
-            return np.stack([_decimals(parts[column::width]) for column in range(width)], axis=1)
-    return _ragged([RawValue(vr, raw).numbers() for raw in raws])
-
-
-def _plain_integers(raws: Sequence[bytes]) -> np.ndarray | None:
-    """Integers of one value each, None where something else is among them."""
-    try:
-        values = np.fromiter(map(int, raws), np.int64, len(raws))
-    except (ValueError, OverflowError):
+def _parse_cells(vr: str, cells: np.ndarray) -> np.ndarray | None:
+    """Numbers of many values in the rows of `cells`, one row each; None where they have to be read one by one."""
+    if vr in ("TM", "DT"):
+        seconds = times(cells) if vr == "TM" else date_times(cells)
+        return None if seconds is None else seconds.reshape(-1, 1)
+    if vr not in ("DS", "IS"):
         return None
-    return values.reshape(-1, 1) if bool((np.abs(values) < _LARGEST_WHOLE).all()) else None
+    numbers = decimals(cells, lambda text: number_or_nan(text, float))
+    return None if numbers is None else _whole_if_integers(vr, numbers)
 
 
-def _decimals(parts: list[bytes]) -> np.ndarray:
-    """Numbers of decimal strings, NaN for what is none; each different one is converted once."""
-    distinct = list(dict.fromkeys(parts))
-    try:
-        numbers = np.fromiter(map(float, distinct), np.float64, len(distinct))
-    except ValueError:
-        numbers = np.array([number_or_nan(part.strip(), float) for part in distinct], np.float64)
-    if len(distinct) == len(parts):
-        return numbers
-    index = dict(zip(distinct, numbers.tolist(), strict=True))
-    return np.fromiter(map(index.__getitem__, parts), np.float64, len(parts))
-
-
-def _times(raws: Sequence[bytes]) -> np.ndarray:
-    """Seconds of the day of many TM values at once, where all are written alike: HHMMSS and perhaps a fraction."""
-    cells = np.array(raws, "S")
-    width = cells.dtype.itemsize
-    digits = cells.view(np.uint8).reshape(len(raws), width)
-    is_digit = (digits >= 48) & (digits <= 57)
-    is_plain = _TIME_DIGITS <= width <= _TIME_DIGITS + 10 and bool(is_digit[:, :_TIME_DIGITS].all())
-    if is_plain and width > _TIME_DIGITS:
-        fraction, dot = digits[:, _TIME_DIGITS:], digits[:, _TIME_DIGITS]
-        ends = (fraction == 32) | (fraction == 0)
-        is_plain = bool((ends[:, :1] | (dot == 46)[:, None]).all() and (is_digit[:, _TIME_DIGITS + 1 :] | ends[:, 1:]).all())
-        # A digit behind an end, or behind no dot at all, is no fraction.
-        is_plain = is_plain and not (ends[:, :-1] & is_digit[:, _TIME_DIGITS + 1 :]).any()
-    if not is_plain:
-        return np.array([seconds_of_day(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64)
-    numbers = np.where(is_digit, digits - 48, 0).astype(np.int64)
-    hours, minutes, seconds = (10 * numbers[:, at] + numbers[:, at + 1] for at in (0, 2, 4))
-    scale = 10 ** np.arange(width - _TIME_DIGITS - 2, -1, -1) if width > _TIME_DIGITS + 1 else np.empty(0, np.int64)
-    one = int(10 * scale[0]) if len(scale) else 1
-    return np.asarray(((hours * 60 + minutes) * 60 + seconds) * one + numbers[:, _TIME_DIGITS + 1 :] @ scale) / one
-
-
-def _date_times(raws: Sequence[bytes]) -> np.ndarray:
-    """Seconds since 1970 of many DT values at once, where all are written alike: YYYYMMDDHHMMSS and perhaps a fraction."""
-    cells = np.array([raw.rstrip(b" \0") for raw in raws], "S")
-    width = cells.dtype.itemsize
-    digits = cells.view(np.uint8).reshape(len(raws), width)
-    is_number = (digits >= 48) & (digits <= 57)
-    is_plain = width == _DATE_TIME_DIGITS or _DATE_TIME_DIGITS + 1 < width <= _DATE_TIME_DIGITS + 7
-    if is_plain and width > _DATE_TIME_DIGITS:
-        is_number[:, _DATE_TIME_DIGITS] = digits[:, _DATE_TIME_DIGITS] == 46
-    if not (is_plain and is_number.all()):
-        return np.array([seconds_since_1970(raw.decode("latin_1").split("\\")[0]) for raw in raws], np.float64)
-    pairs = (digits[:, :_DATE_TIME_DIGITS].reshape(len(raws), -1, 2) - 48) @ np.array([10, 1])
-    year, (month, day, hours, minutes, seconds) = pairs[:, 0] * 100 + pairs[:, 1], pairs[:, 2:].T
-    first = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    whole = ((first + day - 1) * 24 + hours) * 3600 + minutes * 60 + seconds
-    scale = 10 ** np.arange(width - _DATE_TIME_DIGITS - 2, -1, -1)
-    fractions = (digits[:, _DATE_TIME_DIGITS + 1 :] - 48) @ scale / (10 * scale[0]) if len(scale) else 0
-    is_date = (year > 0) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    return np.asarray(np.where(is_date, whole + fractions, np.nan))
+def _whole_if_integers(vr: str, rows: np.ndarray) -> np.ndarray:
+    """The same numbers as integers, where they are integer strings that spell nothing else."""
+    if vr != "IS" or not np.isfinite(rows).all() or (np.abs(rows) >= _LARGEST_WHOLE).any() or (rows % 1).any():
+        return rows
+    return rows.astype(np.int64)
 
 
 def _ragged(rows: list[tuple[int | float, ...]]) -> np.ndarray:
@@ -217,11 +147,19 @@ def gather_column(
     is_implicit: bool,
     character_sets: Sequence[str] = (),
     is_raw: bool = False,
+    is_constant: bool = False,
 ) -> Column:
     """Column of values that lie at `offset` of `data` [bytes], little endian; a value of no length is missing.
 
-    `data` must go on for the longest of the values behind the last one's start.
+    `data` must go on for the longest of the values behind the last one's start. Of values that are known to be constant, the first
+    one alone is read.
     """
+    if is_constant and len(offset):
+        raw = data[offset[0] : offset[0] + length[0]].tobytes()
+        if not raw:
+            return Column("text", np.empty(0, object), np.full(len(offset), -1, np.int8))
+        kind, values = _parse_any(vr, [raw], is_implicit, character_sets, is_raw)
+        return Column(kind, values, np.zeros(len(offset), np.int8))
     count = len(offset)
     width = int(length.max()) if count else 0
     if not width:
@@ -232,19 +170,18 @@ def gather_column(
     if same_length and cells.tobytes() == cells[:1].tobytes() * count:
         kind, values = _parse_any(vr, [cells[0].tobytes()], is_implicit, character_sets, is_raw)
         return Column(kind, values, np.zeros(count, np.int8))
-    if count >= _MANY and not is_raw and vr not in _RAW_VRS and width <= _WIDEST_WORDS and (same_length or vr not in _BINARY):
-        first, codes = _distinct_words(cells.view(np.uint8).reshape(count, width), None if same_length else length)
-        if vr in _BINARY and vr != "AT" and width % np.dtype(_BINARY[vr]).itemsize == 0:
-            kind, values = "number", np.frombuffer(cells[first].tobytes(), f"<{_BINARY[vr]}").reshape(len(first), -1)
-        else:
-            raws = [cells[row].tobytes()[: int(length[row])] for row in first.tolist()]
-            kind, values = _parse_any(vr, raws, is_implicit, character_sets, is_raw)
+    if count > _FEW and not is_raw and vr not in _RAW_VRS and width <= _WIDEST_WORDS and (same_length or vr not in _BINARY):
+        table = cells.view(np.uint8).reshape(count, width)
+        if not same_length:
+            table[np.arange(width) >= length[:, None]] = 0
+        first, codes = distinct_cells(table)
+        if not same_length and len(empty := np.flatnonzero(~table[first].any(axis=1))):
+            # Values of zeros alone mean what those of no length do: nothing.
+            first, codes = np.delete(first, empty), np.where(codes == empty[0], -1, codes - (codes > empty[0]))
+        kind, values = _parse_table(vr, table[first], length[first], is_implicit, character_sets)
         return Column(kind, values, codes.astype(smallest_codes(len(values))))
     raws = cells.tolist() if same_length else [cell[:n] for cell, n in zip(cells.tolist(), length.tolist(), strict=True)]
     distinct = dict.fromkeys(raws)
-    if len(distinct) == count and b"" not in distinct:
-        kind, values = _parse_any(vr, raws, is_implicit, character_sets, is_raw)
-        return Column(kind, values, np.arange(count, dtype=smallest_codes(len(values))))
     distinct.pop(b"", None)
     index: dict[bytes, int] = dict(zip(distinct, range(len(distinct)), strict=True)) | {b"": -1}
     kind, values = _parse_any(vr, list(distinct), is_implicit, character_sets, is_raw)
@@ -252,31 +189,19 @@ def gather_column(
     return Column(kind, values, codes)
 
 
-def _distinct_words(cells: np.ndarray, length: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """A row of each distinct value of many short ones, and the number of each row's value; -1 for those of no length.
-
-    No object is made for a row. `cells` has shape `(rows, bytes)`; what lies behind the `length` of a value is no part of it.
-    """
-    rows, width = cells.shape
-    padded = np.zeros((rows, -(-width // 8) * 8), np.uint8)
-    padded[:, :width] = cells
-    if length is not None:
-        padded[np.arange(padded.shape[1]) >= length[:, None]] = 0
-    words = padded.view("<u8")
-    heads = np.flatnonzero(np.concatenate([[True], (words[1:] != words[:-1]).any(axis=1)]))
-    codes = np.zeros(len(heads), np.int64)
-    for column in range(words.shape[1]):
-        values, found = np.unique(words[heads, column], return_inverse=True)
-        if len(values) > 1:
-            codes = np.unique(codes * len(values) + found.reshape(-1), return_inverse=True)[1].reshape(-1)
-    first = np.full(int(codes.max()) + 1, rows, np.int64)
-    np.minimum.at(first, codes, heads)
-    codes = np.repeat(codes, np.diff(heads, append=rows))
-    empty = int(codes[int(np.argmin(length))]) if length is not None and not length.all() else -1
-    if empty < 0:
-        return first, codes
-    # Values of zeros alone mean what those of no length do: nothing.
-    return np.delete(first, empty), np.where(codes == empty, -1, codes - (codes > empty))
+def _parse_table(
+    vr: str, table: np.ndarray, length: np.ndarray, is_implicit: bool, character_sets: Sequence[str]
+) -> tuple[Kind, np.ndarray]:
+    """Distinct values in the rows of `table`, little endian; zeros lie behind the `length` of each."""
+    count, width = table.shape
+    if vr in _BINARY and vr != "AT" and width % np.dtype(_BINARY[vr]).itemsize == 0:
+        return "number", table.view(f"<{_BINARY[vr]}").reshape(count, -1)
+    if count > _FEW and (numbers := _parse_cells(vr, table)) is not None:
+        return "number", numbers
+    raws = table.view(f"V{width}").reshape(-1).tolist()
+    if int(length.min()) < width:
+        raws = [raw[:n] for raw, n in zip(raws, length.tolist(), strict=True)]
+    return _parse_any(vr, raws, is_implicit, character_sets, is_raw=False)
 
 
 def _gather_near_end(data: np.ndarray, offset: np.ndarray, width: int) -> np.ndarray:

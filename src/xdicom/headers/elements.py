@@ -66,6 +66,22 @@ class Syntax:
     """Whether numbers are stored most significant byte first."""
 
 
+@dataclass(frozen=True, slots=True)
+class LongSequence:
+    """The value of a sequence of many items, where it lies in memory: it is not copied."""
+
+    data: bytes
+    """Bytes around it."""
+    start: int
+    """Its first byte in `data`."""
+    stop: int
+    """The byte behind its last item."""
+    syntax: Syntax
+    """How its elements are written."""
+    bounds: tuple[Any, Any] | None = None
+    """Where its items begin and end in `data`, as `items.item_bounds` gives them, where that is known."""
+
+
 @dataclass(slots=True)
 class Walk:
     """What a walk over the top level of a data set found."""
@@ -80,6 +96,8 @@ class Walk:
     """First byte of its value [bytes from the start of the source]."""
     pixel_length: int = -1
     """Length of its value [bytes], -1 where it is undefined."""
+    sequences: dict[int, LongSequence] = field(default_factory=dict)
+    """Wanted sequences that are likely to be long, by tag; they are not among `values`."""
     overlay_data: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Offset and length of Overlay Data, by tag: it is not read with the header."""
 
@@ -169,6 +187,11 @@ def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int], end
             end, after = end_of_long.get(tag, end_of_sequence)(window, value, inner)
             if tag in wanted or (group & 1 and is_private_wanted(group, element)):
                 place = window.need(value, end - value)
+                if tag in end_of_long:
+                    bounds = window.items and (window.items[0] + place, window.items[1] + place)
+                    found.sequences[tag] = LongSequence(window.data, place, place + end - value, inner, bounds)
+                    offset = after
+                    continue
                 # UN of undefined length is a sequence in implicit VR little endian (PS3.5 6.2.2 note 2)
                 kind = "SQ" if inner is syntax else "SQ implicit"
                 found.values[tag] = (kind, window.data[place : place + end - value])
@@ -179,6 +202,9 @@ def walk(window: Window, start: int, syntax: Syntax, wanted: Container[int], end
             place = window.need(value, length)
             if place < 0:
                 break
+            if vr == "SQ" and tag in end_of_long:
+                found.sequences[tag] = LongSequence(window.data, place, place + length, syntax)
+                continue
             raw = window.data[place : place + length]
             if vr == "UN" and tag in PUBLIC:
                 vr = vr_in_implicit(tag, is_signed)

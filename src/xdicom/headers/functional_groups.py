@@ -10,9 +10,10 @@ import numpy as np
 
 from xdicom.headers.columns import build_column, gather_column
 from xdicom.headers.dictionary import NAMES, PRIVATE, PUBLIC, TAGS, to_snake_case
-from xdicom.headers.elements import Syntax
+from xdicom.headers.elements import LongSequence, Syntax
 from xdicom.headers.items import item_bounds
-from xdicom.headers.layout import Alike, Path, walk_alike
+from xdicom.headers.layout import PADDING, Path, walk_alike
+from xdicom.headers.rigid import find_rigid
 from xdicom.headers.values import RawValue, parse_elements
 from xdicom.model.columns import Column, concatenate
 
@@ -102,60 +103,112 @@ def shared_values(value: RawValue, make: Callable[[str, bytes, bool, bool], Key]
     return {name: make(raw.vr, raw.data, raw.is_implicit, raw.is_big_endian) for name, raw in flat.items()}
 
 
-def per_frame_columns(value: RawValue, bounds: tuple[np.ndarray, np.ndarray] | None = None) -> FrameColumns:
-    """Columns of the per-frame functional groups, without an object for each frame where items are laid out alike.
-
-    `bounds` are where the items begin and end in the value, where that is known.
-    """
+def per_frame_columns(value: RawValue) -> FrameColumns:
+    """Columns of the per-frame functional groups in the value of their sequence, as `columns_of_items` gives them."""
     syntax = Syntax(value.is_implicit, value.is_big_endian)
-    data = np.frombuffer(value.data, np.uint8)
-    starts, stops = bounds or item_bounds(value.data, syntax, is_trusting=not syntax.is_big_endian)[:2]
-    parts, left = _parts_in_step(data, starts, stops, syntax)
-    if len(left) and not syntax.is_big_endian:
-        # Not every item ends where one like it did: the ends are found by walking through each.
-        true_starts, true_stops, _ = item_bounds(value.data, syntax, is_trusting=False)
-        if not (np.array_equal(true_starts, starts) and np.array_equal(true_stops, stops)):
-            starts, stops = true_starts, true_stops
-            parts, left = _parts_in_step(data, starts, stops, syntax)
+    return columns_of_items(LongSequence(value.data, 0, len(value.data), syntax))
+
+
+def columns_of_items(sequence: LongSequence) -> FrameColumns:
+    """Columns of the per-frame functional groups, without an object for each frame where items are laid out alike."""
+    syntax = sequence.syntax
+    is_trusting = not syntax.is_big_endian
+    starts, stops = sequence.bounds or item_bounds(sequence.data, syntax, sequence.start, sequence.stop, is_trusting=is_trusting)[:2]
+    places, left = _Places(len(starts)), np.arange(len(starts))
+    data = np.frombuffer(sequence.data, np.uint8)
+    if not syntax.is_big_endian and len(starts):
+        if len(data) < int(stops[-1]) + PADDING:
+            data = np.concatenate([data, np.zeros(PADDING, np.uint8)])
+        left = _walk_in_step(data, starts, stops, syntax, places)
+        if len(left):
+            # Not every item ends where one like it did: the ends are found by walking through each.
+            true_starts, true_stops, _ = item_bounds(sequence.data, syntax, sequence.start, sequence.stop, is_trusting=False)
+            if not (np.array_equal(true_starts, starts) and np.array_equal(true_stops, stops)):
+                starts, stops, places = true_starts, true_stops, _Places(len(true_starts))
+                left = _walk_in_step(data, starts, stops, syntax, places)
+    columns = places.columns(data, is_implicit=syntax.is_implicit)
     if len(left):
-        parts.append((left, _columns_one_by_one(value.data, starts[left], stops[left], syntax)))
-    columns = FrameColumns(len(starts))
-    for name in dict.fromkeys(name for _, part in parts for name in part):
-        columns.columns[name] = _join(name, parts, len(starts))
-    return columns
+        rest = _columns_one_by_one(sequence.data, starts[left], stops[left], syntax)
+        in_step = np.setdiff1d(np.arange(len(starts)), left, assume_unique=True)
+        names = dict.fromkeys((*columns, *rest))
+        columns = {name: _join(columns.get(name), in_step, rest.get(name), left) for name in names}
+    return FrameColumns(len(starts), columns)
 
 
-def _parts_in_step(
-    data: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax
-) -> tuple[list[tuple[np.ndarray, dict[str, Column]]], np.ndarray]:
-    """Columns of the items that can be walked in step, by layout, and the numbers of the items that are left."""
-    left = np.arange(len(starts))
-    parts: list[tuple[np.ndarray, dict[str, Column]]] = []
-    if not syntax.is_big_endian:
-        padded = np.concatenate([data, np.zeros(16, np.uint8)])
-        for _ in range(_MAX_LAYOUTS):
-            if not len(left):
-                break
-            alike = walk_alike(
-                padded, starts[left], stops[left], syntax, is_wanted=lambda path: bool(column_name(path)), is_entered=_is_entered
-            )
-            ended = alike.end == stops[left][alike.rows] if len(alike.rows) else np.empty(0, bool)
-            rows = left[alike.rows[ended]]
-            if not len(rows):
-                break
-            parts.append((rows, _columns_of(padded, alike, ended, syntax)))
-            left = np.setdiff1d(left, rows, assume_unique=True)
-    return parts, left
+class _Places:
+    """Where the values of each name lie in each item, as far as items were walked in step."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+        """By name and VR: first byte and length of each item's value; length 0 where it has none."""
+        self.constant: dict[str, tuple[str, int, int]] = {}
+        """VR, first byte and length of the values that are the same in all items."""
+
+    def add(self, name: str, vr: str, rows: np.ndarray, offset: np.ndarray, length: np.ndarray | int) -> None:
+        """Remember where the values of the items `rows` lie."""
+        by_vr = self.found.setdefault(name, {})
+        if vr not in by_vr:
+            by_vr[vr] = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)
+        by_vr[vr][0][rows], by_vr[vr][1][rows] = offset, length
+
+    def columns(self, data: np.ndarray, *, is_implicit: bool) -> dict[str, Column]:
+        """Columns of as many rows as there are items."""
+        columns: dict[str, Column] = {}
+        for name, (vr, begin, size) in self.constant.items():
+            offset, length = np.full(self.count, begin), np.full(self.count, size)
+            columns[name] = gather_column(vr, data, offset, length, is_implicit=is_implicit, is_constant=True)
+        for name, by_vr in self.found.items():
+            parts = [gather_column(vr, data, offset, length, is_implicit=is_implicit) for vr, (offset, length) in by_vr.items()]
+            rows = [np.flatnonzero(part.codes >= 0) for part in parts]
+            columns[name] = parts[0]
+            if len(parts) > 1:
+                joined = concatenate([part.take(own) for part, own in zip(parts, rows, strict=True)], [len(own) for own in rows])
+                columns[name] = _spread(joined, np.concatenate(rows), self.count)
+        return columns
 
 
-def _columns_of(data: np.ndarray, alike: Alike, ended: np.ndarray, syntax: Syntax) -> dict[str, Column]:
-    columns: dict[str, Column] = {}
-    for element in alike.elements:
-        name = column_name(element.path)
-        if name not in columns:
-            offset, length = element.offset[ended], element.length[ended]
-            columns[name] = gather_column(element.vr, data, offset, length, is_implicit=syntax.is_implicit)
-    return columns
+def _walk_in_step(data: np.ndarray, starts: np.ndarray, stops: np.ndarray, syntax: Syntax, places: _Places) -> np.ndarray:
+    """Find the places of values in the items that can be walked in step; the numbers of the items that are left."""
+    is_left = np.ones(len(starts), bool)
+    asked: dict[Path, str] = {}
+
+    def name_of(path: Path) -> str:
+        if path not in asked:
+            asked[path] = column_name(path)
+        return asked[path]
+
+    def is_wanted(path: Path) -> bool:
+        return bool(name_of(path))
+
+    for rigid in find_rigid(data, starts, stops, syntax, is_wanted=is_wanted, is_entered=_is_entered):
+        is_left[rigid.rows] = False
+        seen: set[str] = set()
+        for element in rigid.elements:
+            name = name_of(element.path)
+            if name in seen:
+                continue
+            seen.add(name)
+            if element.is_constant and len(rigid.rows) == len(starts):
+                places.constant[name] = element.vr, int(starts[0]) + element.begin, element.length
+            else:
+                places.add(name, element.vr, rigid.rows, starts[rigid.rows] + element.begin, element.length)
+    left = np.flatnonzero(is_left)
+    for _ in range(_MAX_LAYOUTS):
+        if not len(left):
+            break
+        alike = walk_alike(data, starts[left], stops[left], syntax, is_wanted=is_wanted, is_entered=_is_entered)
+        ended = alike.end == stops[left][alike.rows] if len(alike.rows) else np.empty(0, bool)
+        rows = left[alike.rows[ended]]
+        if not len(rows):
+            break
+        seen = set()
+        for found in alike.elements:
+            if (name := name_of(found.path)) not in seen:
+                seen.add(name)
+                places.add(name, found.vr, rows, found.offset[ended], found.length[ended])
+        left = np.setdiff1d(left, rows, assume_unique=True)
+    return left
 
 
 def _columns_one_by_one(data: bytes, starts: np.ndarray, stops: np.ndarray, syntax: Syntax) -> dict[str, Column]:
@@ -168,12 +221,14 @@ def _columns_one_by_one(data: bytes, starts: np.ndarray, stops: np.ndarray, synt
     return columns
 
 
-def _join(name: str, parts: list[tuple[np.ndarray, dict[str, Column]]], count: int) -> Column:
-    """One column from the columns of several layouts, in the order of the frames."""
-    from_parts = [part.get(name) for _, part in parts]
-    if len(parts) == 1 and from_parts[0] is not None:
-        return from_parts[0]
-    joined = concatenate(from_parts, [len(rows) for rows, _ in parts])
-    codes = np.full(count, -1, joined.codes.dtype)
-    codes[np.concatenate([rows for rows, _ in parts])] = joined.codes
-    return Column(joined.kind, joined.values, codes)
+def _join(in_step: Column | None, rows: np.ndarray, rest: Column | None, left: np.ndarray) -> Column:
+    """One column from that of the items walked in step, `rows`, and from that of those walked one by one, `left`."""
+    joined = concatenate([in_step.take(rows) if in_step is not None else None, rest], [len(rows), len(left)])
+    return _spread(joined, np.concatenate([rows, left]), len(rows) + len(left))
+
+
+def _spread(column: Column, rows: np.ndarray, count: int) -> Column:
+    """The column for `count` frames, of which it holds the values of the frames `rows`; the others have none."""
+    codes = np.full(count, -1, column.codes.dtype)
+    codes[rows] = column.codes
+    return Column(column.kind, column.values, codes)

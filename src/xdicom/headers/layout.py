@@ -60,6 +60,8 @@ class Alike:
     """Where each of them ended; int64, shape `(rows,)`."""
     elements: list[AlikeElement] = field(default_factory=list)
     """Their wanted elements, in order of occurrence."""
+    passed: list[tuple[int, int]] = field(default_factory=list)
+    """Where values begin and end in the first one of them: all else was looked at."""
 
 
 @dataclass(slots=True)
@@ -130,6 +132,8 @@ class _Walk:
         self.open: list[_Open] = []
         self.recorded: list[tuple[np.ndarray, AlikeElement]] = []
         self.is_signed = False
+        self.passed: list[tuple[int, int]] = []
+        """Where values begin and end in the first data set that were passed over without a look into them."""
 
     def step(self, is_wanted: Callable[[Path], bool], is_entered: Callable[[Path], bool]) -> bool | None:
         """Take the next element: None to go on, True where the walk ends at a delimiter, False to give up."""
@@ -177,6 +181,8 @@ class _Walk:
             self._advance(np.full(len(self.rows), header_length))
             self.open.append(_Open(is_item=False, end=self.position + length, path=path))
             return None
+        if path != _PIXEL_REPRESENTATION:
+            self.passed.append((int(self.position[0]) + header_length, int(self.position[0] + skipped[0])))
         self._advance(skipped)
         return None
 
@@ -271,4 +277,4 @@ class _Walk:
             else:
                 at = np.searchsorted(rows, self.rows)
                 elements.append(AlikeElement(element.path, element.vr, element.offset[at], element.length[at]))
-        return Alike(self.rows, self.position, elements)
+        return Alike(self.rows, self.position, elements, self.passed)

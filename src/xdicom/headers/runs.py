@@ -19,8 +19,11 @@ PADDING = 16
 """Bytes that must be at hand of a data set for a step, and that its row must have behind them."""
 VRS = {int.from_bytes(vr, "little"): (vr.decode(), vr in LONG_VRS) for vr in SHORT_VRS | LONG_VRS}
 """VRs by their two letters as a number, and whether their lengths take four bytes."""
-_LOW16, _LOW32, _LOW48 = 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFF
-_WHOLE = -1
+LONG_HEADER = 12
+"""Bytes of a header with a length of four bytes, and a VR."""
+_LOW16, _LOW32 = 0xFFFF, 0xFFFFFFFF
+_AT_ONCE = 1 << 19
+"""Bytes that are compared at once: so much stays in the caches [bytes]."""
 
 
 class Step(NamedTuple):
@@ -83,12 +86,31 @@ def follow(words: np.ndarray, start: int, room: int, syntax: Syntax, until: int,
     return steps
 
 
-def shared_by_all(words: np.ndarray, positions: np.ndarray, steps: list[Step], syntax: Syntax) -> int:
-    """How many of the first `steps` all data sets have, which stand at `positions`; each has the bytes of all steps at hand."""
-    places = [(number, step.begin, _WHOLE if step.header_length == 8 else _LOW48) for number, step in enumerate(steps)]
-    if not syntax.is_implicit:
-        places += [(number, step.begin + 8, _LOW32) for number, step in enumerate(steps) if step.header_length != 8]
-    numbers, begins, masks = np.array(places, np.int64).T
-    found = words[positions + begins[:, None]]
-    differs = np.bitwise_or.reduce(found ^ found[:, :1], axis=1) & masks
-    return int(numbers[differs != 0].min(initial=len(steps)))
+def shared_by_all(data: np.ndarray, positions: np.ndarray, steps: list[Step]) -> tuple[int, np.ndarray]:
+    """How many of the first `steps` all data sets have, which stand at `positions` of `data`, and which bytes are not the same in all.
+
+    Each has the bytes of all steps at hand. Bytes that are not the same are marked from the start of the run on.
+    """
+    last = steps[-1]
+    differs = bytes_that_differ(data, positions, last.begin + last.header_length + last.length)
+    for number, step in enumerate(steps):
+        behind = step.begin + step.header_length
+        # Of the twelve bytes of a long header two are reserved.
+        if (
+            differs[step.begin : step.begin + (6 if step.header_length == LONG_HEADER else 8)].any()
+            or differs[step.begin + 8 : behind].any()
+        ):
+            return number, differs
+    return len(steps), differs
+
+
+def bytes_that_differ(data: np.ndarray, positions: np.ndarray, length: int) -> np.ndarray:
+    """Which of the `length` bytes from each of the `positions` on are not the same for all, as bits that differ; uint8."""
+    window: np.ndarray = np.ndarray((len(data) - length + 1,), f"V{length}", data, 0, (1,))
+    first = data[positions[0] : positions[0] + length]
+    differs = np.zeros(length, np.uint8)
+    at_once = max(1, _AT_ONCE // length)
+    for begin in range(0, len(positions), at_once):
+        some = positions[begin : begin + at_once]
+        differs |= np.bitwise_or.reduce(window[some].view(np.uint8).reshape(len(some), length) ^ first, axis=0)
+    return differs

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xdicom.errors import PixelDataError, UnsupportedEncodingError
-from xdicom.headers.elements import ITEM, SEQUENCE_DELIMITER, Fetch
+from xdicom.headers.elements import ITEM, Fetch
+from xdicom.headers.fragments import ITEM_HEADER_LENGTH, ends_of_fragments, walk_items
 from xdicom.model.markers import frame_starts_by_marker
 
 if TYPE_CHECKING:
     from xdicom.model.encoding import PixelEncoding
 
-ITEM_HEADER_LENGTH = 8
 MAX_MISSING_FRAMES = 100_000
 """More frames than this may not be declared without a byte of them being there."""
 MAX_FRAMES = 1 << 24
@@ -153,52 +153,26 @@ def _from_basic_table(fetch: Fetch, first: int, size: int, table: np.ndarray, co
 
 def _end_of_last(fetch: Fetch, offset: int, size: int) -> tuple[int, list[str]]:
     """Where the last item behind `offset` ends, and notes."""
-    items, _, notes = _walk_items(fetch, offset, size, 1)
-    return items[-1][0] + items[-1][1] + ITEM_HEADER_LENGTH, notes
-
-
-def _walk_items(fetch: Fetch, offset: int, size: int, count: int) -> tuple[list[tuple[int, int]], int, list[str]]:
-    """Item offsets and value lengths of `count` frames from `offset` to the sequence delimiter, where that lies, and notes."""
-    items: list[tuple[int, int]] = []
-    most = MAX_FRAGMENTS + count * MAX_FRAGMENTS_PER_FRAME
-    while True:
-        if len(items) > most:
-            raise PixelDataError(f"the pixel data has more than {most} fragments for {count} frames: it can't be trusted")
-        if items and offset + ITEM_HEADER_LENGTH == size:
-            return items, offset, []  # what is left is as long as a delimiter: it needs no look
-        tag, length = _item(fetch(offset, ITEM_HEADER_LENGTH))
-        if tag == ITEM:
-            if 0 <= size < offset + ITEM_HEADER_LENGTH + length:
-                length = size - offset - ITEM_HEADER_LENGTH
-                items.append((offset, length))
-                return items, size, [f"the source ends within the fragment at byte {offset}"]
-            items.append((offset, length))
-            offset += ITEM_HEADER_LENGTH + length
-            continue
-        return items, offset, [] if tag == SEQUENCE_DELIMITER else ["the pixel data has no sequence delimiter"]
+    items = walk_items(fetch, offset, size, MAX_FRAGMENTS + MAX_FRAGMENTS_PER_FRAME)
+    return int(items.offset[-1] + items.length[-1]) + ITEM_HEADER_LENGTH, items.notes
 
 
 def _from_walk(fetch: Fetch, first: int, size: int, encoding: PixelEncoding, count: int) -> Spans:
-    items, end, notes = _walk_items(fetch, first, size, count)
-    if not items:
+    items = walk_items(fetch, first, size, MAX_FRAGMENTS + count * MAX_FRAGMENTS_PER_FRAME)
+    offset, end, notes = items.offset, items.end, items.notes
+    if not len(offset):
         raise PixelDataError(f"encapsulated pixel data has no fragment behind byte {first}")
-    offset = np.array([item for item, _ in items], np.int64)
     if count == 1:
         starts = offset[:1]
-    elif len(items) == count:
+    elif len(offset) == count:
         starts = offset
     else:
-        length = np.array([length for _, length in items], np.int64)
-        heads = [fetch(int(o) + ITEM_HEADER_LENGTH, min(MARKER_LENGTH, int(n))) for o, n in zip(offset, length, strict=True)]
-        tails = [
-            fetch(int(o + ITEM_HEADER_LENGTH + n) - min(MARKER_LENGTH, int(n)), min(MARKER_LENGTH, int(n)))
-            for o, n in zip(offset, length, strict=True)
-        ]
+        heads, tails = ends_of_fragments(fetch, items, MARKER_LENGTH)
         begins = frame_starts_by_marker(heads, tails, encoding.transfer_syntax_uid)
         starts = offset[begins]
-        if len(starts) > count or (len(starts) < count and len(items) > count):
+        if len(starts) > count or (len(starts) < count and len(offset) > count):
             raise PixelDataError(
-                f"{len(items)} fragments hold {count} frames, there is no offset table that fits, "
+                f"{len(offset)} fragments hold {count} frames, there is no offset table that fits, "
                 f"and codec markers show {len(starts)} beginnings: the frames can't be told apart"
             )
     if len(starts) < count:

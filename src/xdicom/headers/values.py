@@ -6,7 +6,7 @@ import re
 import struct
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -115,6 +115,21 @@ def _integer(text: bytes) -> int | float:
     except ValueError:
         value = float(text)  # some senders write 1.0 or 1e3 into an integer string, and some 1.5
         return value if 0 < value % 1 < 1 else int(value)
+
+
+class RawKey(NamedTuple):
+    """A raw value that can be a key: two frames with equal keys have equal values."""
+
+    vr: str
+    data: bytes
+    is_implicit: bool
+    is_big_endian: bool
+
+    def value(self) -> RawValue:
+        """The raw value itself."""
+        if self.vr == "SQ implicit":
+            return RawValue("SQ", self.data, is_implicit=True)
+        return RawValue(self.vr, self.data, self.is_implicit, self.is_big_endian)
 
 
 def number_or_nan(text: bytes, number: Callable[[bytes], int | float]) -> int | float:

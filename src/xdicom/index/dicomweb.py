@@ -10,11 +10,13 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 
 from xdicom.errors import NotDicomError, SourceError, XDicomError
-from xdicom.headers.records import HEAD_LENGTH, parse_header, pixel_encoding
+from xdicom.headers.pixel_form import pixel_encoding
+from xdicom.headers.records import HEAD_LENGTH, parse_header
 from xdicom.headers.spans import Spans, native_spans
 from xdicom.headers.web_metadata import encode_header, lacks_values
 from xdicom.index.catalog import Catalog, Problem
-from xdicom.index.scan import Instance, catalog_of, read_instance
+from xdicom.index.gathered import Instance
+from xdicom.index.scan import catalog_of, read_instance
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, NATIVE_SYNTAXES
 from xdicom.sources import remote
 from xdicom.sources.concurrency import at_once

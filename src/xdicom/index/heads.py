@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xdicom.headers.records import parse_header, pixel_encoding
+from xdicom.headers.pixel_form import pixel_encoding
+from xdicom.headers.records import parse_header
 from xdicom.headers.spans import Spans
-from xdicom.index.scan import Instance, catalog_of
+from xdicom.index.gathered import Instance
+from xdicom.index.scan import catalog_of
 from xdicom.model.frames import FrameTable
 from xdicom.sources.source import Source
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
 
 from xdicom.errors import NotDicomError, XDicomError
 from xdicom.headers.batch import FEWEST_ALIKE, AlikeHeaders, HeadBatch
-from xdicom.headers.columns import build_column
-from xdicom.headers.records import HEAD_LENGTH, Header, RawKey, frame_spans, parse_header, pixel_encoding
-from xdicom.headers.spans import ITEM_HEADER_LENGTH, Spans
+from xdicom.headers.fragments import ITEM_HEADER_LENGTH
+from xdicom.headers.pixel_form import frame_spans, pixel_encoding
+from xdicom.headers.records import HEAD_LENGTH, Header, parse_header
+from xdicom.headers.spans import Spans
 from xdicom.index.catalog import Catalog, Problem
+from xdicom.index.gathered import Gathered, Instance, gather, to_table
 from xdicom.index.patients import number_patients, representatives, with_patients_of
-from xdicom.model.columns import Column, concatenate
 from xdicom.model.encoding import PixelEncoding
 from xdicom.model.frames import FrameTable, InstanceTable, concatenate_frames
 from xdicom.sources.chain import inflate_of, is_local, split_chain, strip_inflate
@@ -25,6 +27,7 @@ from xdicom.sources.ranges import inflated_length, read_into
 from xdicom.sources.readers import Reader
 from xdicom.sources.source import Source
 
+_URL, _SIZE, _STAMP = map(itemgetter, (Source._fields.index(name) for name in ("url", "size", "stamp")))
 Progress = Callable[[int, int, int], None]
 """Called with the number of sources read so far, their total, and the frames found in them."""
 
@@ -34,21 +37,6 @@ BATCH = 4096
 
 _BETWEEN = 17 * 64
 """Bytes between two heads in memory: at a distance of 8 kB, the same places of all heads would share a few lines of the caches [bytes]."""
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """What was read of the sources with pixel data."""
-
-    urls: list[str] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    stamps: list[str] = field(default_factory=list)
-    headers: list[Header] = field(default_factory=list)
-    encodings: list[PixelEncoding] = field(default_factory=list)
-    spans: list[Spans] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    problems: list[tuple[int, Problem]] = field(default_factory=list)
-    notes: list[Problem] = field(default_factory=list)
 
 
 def scan_sources(sources: Sequence[Source], progress: Progress | None = None) -> Catalog:
@@ -62,13 +50,13 @@ def scan_sources(sources: Sequence[Source], progress: Progress | None = None) ->
 
 def _scan(sources: Sequence[Source], progress: Progress | None = None) -> Catalog:
     """The same, with Patient IDs: this catalog is not to be given away."""
-    gathered = _Gathered()
+    gathered = Gathered()
     parts: list[tuple[np.ndarray, FrameTable]] = []
     others: list[int] = []
     frames = 0
     for start in range(0, len(sources), BATCH):
         batch = sources[start : start + BATCH]
-        if len(batch) < FEWEST_ALIKE or not all(is_local(source.url) for source in batch):
+        if len(batch) < FEWEST_ALIKE or not all(map(is_local, map(_URL, batch))):
             others.extend(range(start, start + len(batch)))
             continue
         tables, left = _scan_batch(batch)
@@ -89,7 +77,7 @@ def _scan(sources: Sequence[Source], progress: Progress | None = None) -> Catalo
     # Where storage is remote, the headers that are longer than their head are read on at the same time.
     on_their_own = map if all(is_local(split_chain(source.url)[1]) for source in chosen) else at_once
     for number, outcome in on_their_own(lambda entry: (entry[0], _attempt(found.get(entry[0], chosen[entry[0]]), entry[1])), heads):
-        frames += _gather(others[number], found.get(number, chosen[number]), outcome, gathered)
+        frames += gather(others[number], found.get(number, chosen[number]), outcome, gathered)
     if progress is not None and chosen:
         progress(len(sources), len(sources), frames)
     gathered.problems.extend(
@@ -97,7 +85,7 @@ def _scan(sources: Sequence[Source], progress: Progress | None = None) -> Catalo
     )
     by_pydicom = sum(header.parser == "pydicom" for header in gathered.headers)
     if gathered.headers or not parts:
-        parts.append((np.array(gathered.numbers, np.int64), _to_table(gathered)))
+        parts.append((np.array(gathered.numbers, np.int64), to_table(gathered)))
     problems = tuple(problem for _, problem in sorted(gathered.problems, key=lambda entry: entry[0]))
     return Catalog(_in_order(parts), problems, tuple(gathered.notes), len(sources), by_pydicom)
 
@@ -147,17 +135,17 @@ def _may_be(size: int, known: int) -> bool:
 
 def catalog_of(outcomes: Sequence[tuple[Source, Instance | Problem]]) -> Catalog:
     """Catalog of instances that were read one by one."""
-    gathered = _Gathered()
+    gathered = Gathered()
     for number, (source, outcome) in enumerate(outcomes):
-        _gather(number, source, outcome, gathered)
+        gather(number, source, outcome, gathered)
     by_pydicom = sum(header.parser == "pydicom" for header in gathered.headers)
     problems = tuple(problem for _, problem in gathered.problems)
-    return Catalog(number_patients(_to_table(gathered)), problems, tuple(gathered.notes), len(outcomes), by_pydicom)
+    return Catalog(number_patients(to_table(gathered)), problems, tuple(gathered.notes), len(outcomes), by_pydicom)
 
 
 def _scan_batch(sources: Sequence[Source]) -> tuple[list[tuple[np.ndarray, FrameTable]], np.ndarray]:
     """Frames of local files that are laid out alike, with the numbers of their sources, and those of the sources that are left."""
-    urls = [source.url for source in sources]
+    urls = list(map(_URL, sources))
     batch = HeadBatch(_block(), len(sources))
     got = read_heads_into(urls, batch.heads)
 
@@ -188,7 +176,7 @@ def _block() -> np.ndarray:
 def _table_of_alike(headers: AlikeHeaders, sources: Sequence[Source]) -> tuple[np.ndarray, FrameTable]:
     """Frames of files laid out alike, with the numbers of their sources; files that need a closer look are left out."""
     count = len(headers.rows)
-    sizes = np.array([sources[row].size for row in headers.rows.tolist()], np.int64)
+    sizes = np.fromiter(map(_SIZE, sources), np.int64, len(sources))[headers.rows]
     offset, length = headers.pixel_offset.copy(), np.full(count, -1, np.int64)
     encodings: list[PixelEncoding] = []
     code = np.full(count, -1, np.int16)
@@ -216,9 +204,9 @@ def _table_of_alike(headers: AlikeHeaders, sources: Sequence[Source]) -> tuple[n
     rows = headers.rows[keep]
     chosen = [sources[row] for row in rows.tolist()]
     instances = InstanceTable(
-        urls=tuple(source.url for source in chosen),
+        urls=tuple(map(_URL, chosen)),
         sizes=sizes[keep],
-        stamps=tuple(source.stamp for source in chosen),
+        stamps=tuple(map(_STAMP, chosen)),
         encodings=tuple(encodings),
         encoding=code[keep],
         columns=columns,
@@ -239,10 +227,6 @@ def _in_order(parts: list[tuple[np.ndarray, FrameTable]]) -> FrameTable:
     return table.reorder(order, by_source)
 
 
-Instance = tuple[str, int, Header, PixelEncoding, Spans]
-"""Url, size, header, encoding and frames of one instance."""
-
-
 def _attempt(source: Source, head: bytes) -> Instance | Problem:
     """Url, size, header, encoding and spans of what lies at `source`, or why it can't be read."""
     try:
@@ -251,23 +235,6 @@ def _attempt(source: Source, head: bytes) -> Instance | Problem:
         return Problem(source.url, str(error), type(error).__name__, source.stamp)
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
         return Problem(source.url, f"the header can't be read ({type(error).__name__}: {error})", "NotDicomError", source.stamp)
-
-
-def _gather(number: int, source: Source, outcome: Instance | Problem, gathered: _Gathered) -> int:
-    """Keep what was read of a source; the number of its frames."""
-    if isinstance(outcome, Problem):
-        gathered.problems.append((number, outcome))
-        return 0
-    url, size, header, encoding, spans = outcome
-    gathered.numbers.append(number)
-    gathered.urls.append(url)
-    gathered.sizes.append(size)
-    gathered.stamps.append(source.stamp)
-    gathered.headers.append(header)
-    gathered.encodings.append(encoding)
-    gathered.spans.append(spans)
-    gathered.notes.extend(Problem(source.url, note) for note in (*header.notes, *spans.notes))
-    return len(spans.offset)
 
 
 def read_instance(source: Source, head: bytes) -> Instance:
@@ -298,99 +265,3 @@ def _read_with(reader: Reader, head: bytes, size: int, inflated_from: int = -1) 
         return header, *_UNREAD
     encoding = pixel_encoding(header)
     return header, encoding, frame_spans(header, encoding, fetch, size)
-
-
-def _to_table(gathered: _Gathered) -> FrameTable:
-    headers = gathered.headers
-    encodings = tuple(dict.fromkeys(gathered.encodings))
-    number = {encoding: i for i, encoding in enumerate(encodings)}
-    columns = _instance_columns(headers)
-    instances = InstanceTable(
-        urls=tuple(gathered.urls),
-        sizes=np.array(gathered.sizes, np.int64),
-        stamps=tuple(gathered.stamps),
-        encodings=encodings,
-        encoding=np.array([number[encoding] for encoding in gathered.encodings], np.int16),
-        columns=columns,
-    )
-    counts = [len(spans.offset) for spans in gathered.spans]
-    total = sum(counts)
-    if total == len(headers):
-        instance, frame_number = np.arange(total, dtype=np.int32), np.ones(total, np.int32)
-    else:
-        instance = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        frame_number = np.concatenate([np.arange(1, count + 1, dtype=np.int32) for count in counts]) if counts else np.empty(0, np.int32)
-    return FrameTable(
-        instances=instances,
-        instance=instance,
-        frame_number=frame_number,
-        offset=np.concatenate([spans.offset for spans in gathered.spans]) if counts else np.empty(0, np.int64),
-        length=np.concatenate([spans.length for spans in gathered.spans]) if counts else np.empty(0, np.int64),
-        columns=_frame_columns(headers, counts, gathered),
-    )
-
-
-def _instance_columns(headers: Sequence[Header]) -> dict[str, Column]:
-    sets: dict[bytes, list[int]] = {}
-    for i, header in enumerate(headers):
-        key = header.values.get("specific_character_set")
-        sets.setdefault(key.data if key else b"", []).append(i)
-    names = dict.fromkeys(name for header in headers for name in header.values)
-    names.pop("extended_offset_table", None)
-    names.pop("extended_offset_table_lengths", None)
-    columns: dict[str, Column] = {}
-    for name in names:
-        keys: list[RawKey | None] = [header.values.get(name) for header in headers]
-        is_raw = name.endswith("lookup_table_descriptor")
-        if len(sets) == 1:
-            columns[name] = build_column(keys, _character_sets(next(iter(sets))), is_raw=is_raw)
-            continue
-        parts = [build_column([keys[i] for i in rows], _character_sets(data), is_raw=is_raw) for data, rows in sets.items()]
-        columns[name] = _reorder(parts, list(sets.values()))
-    return columns
-
-
-def _character_sets(data: bytes) -> tuple[str, ...]:
-    return tuple(part.strip() for part in data.decode("latin_1").split("\\")) if data.strip(b" \0") else ()
-
-
-def _reorder(parts: list[Column], rows: list[list[int]]) -> Column:
-    """Columns of the frames `rows` as one column in the order of the frames."""
-    kinds = {part.kind for part in parts if len(part.values)}
-    kind = "raw" if "raw" in kinds else "number" if "number" in kinds else "text"
-    joined = concatenate([part if part.kind == kind else None for part in parts], [len(part) for part in parts]) if kinds else parts[0]
-    if not kinds:
-        return Column("text", np.empty(0, object), np.full(sum(map(len, rows)), -1, np.int8))
-    codes = np.empty(len(joined.codes), joined.codes.dtype)
-    codes[np.concatenate([np.array(part) for part in rows])] = joined.codes
-    return Column(joined.kind, joined.values, codes)
-
-
-def _frame_columns(headers: Sequence[Header], counts: list[int], gathered: _Gathered) -> dict[str, Column]:
-    names = dict.fromkeys(name for header in headers if header.frames for name in header.frames.columns)
-    columns: dict[str, Column] = {}
-    for url, header, count in zip(gathered.urls, headers, counts, strict=True):
-        if header.frames and header.frames.count != count:
-            gathered.notes.append(
-                Problem(
-                    url,
-                    f"{header.frames.count} items of per-frame functional groups for {count} frames; "
-                    "frames without one have no values of their own",
-                )
-            )
-    for name in names:
-        parts = [
-            _fitted(header.frames.columns.get(name), count) if header.frames else None
-            for header, count in zip(headers, counts, strict=True)
-        ]
-        columns[name] = parts[0] if len(parts) == 1 and parts[0] is not None else concatenate(parts, counts)
-    return columns
-
-
-def _fitted(column: Column | None, count: int) -> Column | None:
-    """The column with exactly `count` frames: those without an item of their own have no value."""
-    if column is None or len(column) == count:
-        return column
-    codes = np.full(count, -1, column.codes.dtype)
-    codes[: min(count, len(column))] = column.codes[:count]
-    return Column(column.kind, column.values, codes)

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 
 Kind = Literal["number", "text", "raw"]
+FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
+"""Rows of several words are sorted by one word mixed of them; rows with one mixture are compared all the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,9 +190,43 @@ def merge_equal(column: Column) -> Column:
 def distinct_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distinct rows of `values` in order of first occurrence (NaN equals NaN), and the number of each row among them."""
     rows = np.ascontiguousarray(values + np.zeros((), values.dtype))  # -0.0 becomes 0.0
-    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).reshape(-1)
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return rows[first[order]], rank[inverse.reshape(-1)]
+    first, codes = distinct_cells(rows.view(np.uint8).reshape(len(rows), -1))
+    return rows[first], codes
+
+
+def distinct_cells(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first row of each distinct value in order of occurrence, and the number of each row's value; no object is made for a row.
+
+    `cells` is uint8, shape `(rows, bytes)`.
+    """
+    count, width = cells.shape
+    if width % 8:
+        padded = np.zeros((count, -(-width // 8) * 8), np.uint8)
+        padded[:, :width] = cells
+    else:
+        padded = np.ascontiguousarray(cells)
+    words = padded.view(np.uint64)
+    # Runs of equal rows count once.
+    heads = np.flatnonzero(np.concatenate([[True], (words[1:] != words[:-1]).any(axis=1)]))
+    chosen = words if len(heads) == count else words[heads]
+    keys = chosen[:, 0].copy()
+    for column in range(1, words.shape[1]):
+        keys = (keys ^ keys >> _SHIFT) * FACTOR ^ chosen[:, column]
+    order = np.argsort(keys)
+    keys = keys[order]
+    is_new = np.concatenate([[True], keys[1:] != keys[:-1]])
+    if is_new.all():
+        return heads, np.repeat(np.arange(len(heads)), np.diff(heads, append=count)) if len(heads) < count else heads
+    first = np.minimum.reduceat(order, np.flatnonzero(is_new))
+    by_occurrence = np.argsort(first)
+    rank = np.empty(len(first), np.int64)
+    rank[by_occurrence] = np.arange(len(first))
+    codes = np.empty(len(heads), np.int64)
+    codes[order] = rank[np.cumsum(is_new) - 1]
+    first = first[by_occurrence]
+    if words.shape[1] > 1 and (chosen != chosen[first[codes]]).any():
+        # Different values have one key, which takes ill luck: they are compared as they are.
+        index: dict[bytes, int] = {}
+        codes = np.array([index.setdefault(row.tobytes(), len(index)) for row in chosen], np.int64)
+        first = np.unique(codes, return_index=True)[1]
+    return heads[first], np.repeat(codes, np.diff(heads, append=count))

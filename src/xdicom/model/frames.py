@@ -14,6 +14,7 @@ import numpy as np
 
 from xdicom.model.columns import Column, TakenColumns, concatenate, merge_equal
 from xdicom.model.encoding import PixelEncoding
+from xdicom.model.texts import take_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ _FIRST_SOURCE, _FIRST_ENCODING = np.zeros(1, np.int32), np.zeros(1, np.int16)
 class FrameRefs:
     """Where some frames lie and how they are encoded: all that a worker is given."""
 
-    urls: tuple[str, ...]
+    urls: Sequence[str]
     """Sources that the frames lie in."""
-    stamps: tuple[str, ...]
+    stamps: Sequence[str]
     """Change marker of each source when it was scanned, empty where unknown."""
     encodings: tuple[PixelEncoding, ...]
     """Encodings that the frames have."""
@@ -77,8 +78,8 @@ class FrameRefs:
         used_sources, source = np.unique(source, return_inverse=True)
         used_encodings, encoding = np.unique(encoding, return_inverse=True)
         return FrameRefs(
-            urls=tuple(self.urls[i] for i in used_sources),
-            stamps=tuple(self.stamps[i] for i in used_sources),
+            urls=take_texts(self.urls, used_sources),
+            stamps=take_texts(self.stamps, used_sources),
             encodings=tuple(self.encodings[i] for i in used_encodings),
             source=source.astype(np.int32),
             encoding=encoding.astype(np.int16),
@@ -92,11 +93,11 @@ class FrameRefs:
 class InstanceTable:
     """Columns of many instances: where each lies and what its header says of all its frames."""
 
-    urls: tuple[str, ...]
+    urls: Sequence[str]
     """Where each instance lies."""
     sizes: np.ndarray
     """Bytes of each source when it was scanned, -1 where unknown; int64, shape `(instances,)`."""
-    stamps: tuple[str, ...]
+    stamps: Sequence[str]
     """Change marker of each source when it was scanned: modification time or etag."""
     encodings: tuple[PixelEncoding, ...]
     """Encodings that the instances have."""
@@ -136,9 +137,9 @@ class FrameTable:
         if len(used) != len(old):
             kinds, encoding = np.unique(old.encoding[used], return_inverse=True)
             old = InstanceTable(
-                urls=tuple(old.urls[i] for i in used.tolist()),
+                urls=take_texts(old.urls, used),
                 sizes=old.sizes[used],
-                stamps=tuple(old.stamps[i] for i in used.tolist()),
+                stamps=take_texts(old.stamps, used),
                 encodings=tuple(old.encodings[i] for i in kinds.tolist()),
                 encoding=encoding.reshape(-1).astype(np.int16),
                 columns=TakenColumns(old.columns, used),
@@ -158,9 +159,9 @@ class FrameTable:
         place = np.empty(len(instances), np.int32)
         place[instances] = np.arange(len(instances), dtype=np.int32)
         table = InstanceTable(
-            urls=tuple(old.urls[i] for i in instances.tolist()),
+            urls=take_texts(old.urls, instances),
             sizes=old.sizes[instances],
-            stamps=tuple(old.stamps[i] for i in instances.tolist()),
+            stamps=take_texts(old.stamps, instances),
             encodings=old.encodings,
             encoding=old.encoding[instances],
             columns={name: Column(column.kind, column.values, column.codes[instances]) for name, column in old.columns.items()},

@@ -48,7 +48,7 @@ def is_local(url: str) -> bool:
     >>> is_local("/data/a.dcm"), is_local("s3://bucket/a.dcm"), is_local("span@0+8::/x.tar")
     (True, False, False)
     """
-    return _LOCAL.match(url) is not None
+    return url.startswith("/") or _LOCAL.match(url) is not None
 
 
 @lru_cache(maxsize=8192)

@@ -42,7 +42,7 @@ def test_opening_takes_no_more_memory_than_its_header_and_tables_twice_and_a_lit
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert opened["level_0"]["stored_values"].attrs["tiles"] == 200_000
-    assert peak < (130_000_000 if "sparse" in slide.parent.name else 50_000_000)
+    assert peak < (100_000_000 if "sparse" in slide.parent.name else 50_000_000)
 
 
 def test_opening_reads_the_header_and_the_offset_tables_and_no_tile(slide: Path) -> None:

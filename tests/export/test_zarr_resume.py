@@ -20,8 +20,9 @@ import xdicom
 from builders import make_ct
 from export.conftest import open_ct
 from xdicom import SourceError
+from xdicom.export.zarr_marks import MARK
 from xdicom.export.zarr_pipelines import ZARRS, array_to_read
-from xdicom.export.zarr_values import MARK, Written
+from xdicom.export.zarr_values import Written
 from xdicom.export.zarr_verify import verify_zarr
 
 Contents = Callable[[Path], dict[str, bytes]]

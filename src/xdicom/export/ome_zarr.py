@@ -14,11 +14,12 @@ from xdicom.errors import InconsistentSeriesError
 from xdicom.export.dicom_profile import deidentify_array, pseudonyms_of
 from xdicom.export.ome_levels import SPACE, Method, coarser, plan_levels, write_coarser_block
 from xdicom.export.ome_metadata import VERSION, axis_scales, coarser_axes, multiscales, omero, patient_place, to_ome_dims
-from xdicom.export.zarr_labels import portable
+from xdicom.export.zarr_labels import portable, write_labels
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
+from xdicom.export.zarr_marks import consolidate
 from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_places import Mode, StoreLike, open_target
-from xdicom.export.zarr_values import Form, Written, consolidate, cuts_of, progress_of, values_of, write_array, write_labels
+from xdicom.export.zarr_values import Form, Written, cuts_of, progress_of, values_of, write_array
 from xdicom.labeled.parameters import STORED
 from xdicom.lazy.blocks import Report, over_blocks, zeros_in_blocks
 

@@ -15,11 +15,12 @@ from xdicom.errors import InconsistentSeriesError, SourceError, UnsupportedEncod
 from xdicom.export.ome_metadata import VERSION, AxisScale, axis_scales, multiscales, omero, to_ome_dims
 from xdicom.export.references import References
 from xdicom.export.slide_references import tile_references
-from xdicom.export.zarr_labels import portable
+from xdicom.export.zarr_labels import portable, write_labels
 from xdicom.export.zarr_layout import MAX_SHARD_BYTES, Sizes, shard_shape
+from xdicom.export.zarr_marks import consolidate
 from xdicom.export.zarr_original import write_original
 from xdicom.export.zarr_places import Mode, StoreLike, open_target
-from xdicom.export.zarr_values import Form, Written, consolidate, values_of, write_array, write_labels
+from xdicom.export.zarr_values import Form, Written, values_of, write_array
 from xdicom.labeled.color import SAMPLE, to_rgb
 from xdicom.labeled.parameters import STORED
 from xdicom.labeled.slides import grid_of

@@ -22,9 +22,9 @@ from zarr.storage import MemoryStore
 from xdicom.errors import MissingDependencyError, MultipleSeriesError, SourceError
 from xdicom.export.references import References
 from xdicom.export.slide_references import references_of
-from xdicom.export.zarr_labels import portable
+from xdicom.export.zarr_labels import portable, write_labels
+from xdicom.export.zarr_marks import consolidate
 from xdicom.export.zarr_pipelines import own_pipeline
-from xdicom.export.zarr_values import consolidate, write_labels
 from xdicom.index.arrange import arrange
 from xdicom.index.scan import scan_sources
 from xdicom.labeled.build import label

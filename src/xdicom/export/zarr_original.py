@@ -17,8 +17,10 @@ from xdicom.errors import PixelDataError
 from xdicom.export.fingerprint import fingerprint_of
 from xdicom.export.references import References
 from xdicom.export.slide_references import references_of
+from xdicom.export.zarr_labels import write_labels
 from xdicom.export.zarr_layout import shard_shape
-from xdicom.export.zarr_values import Form, Written, is_labelled, is_stored, mark, progress_of, stored_keys, values_of, write_labels
+from xdicom.export.zarr_marks import is_labelled, mark
+from xdicom.export.zarr_values import Form, Written, is_stored, progress_of, stored_keys, values_of
 from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import from_cells
 from xdicom.sources.ranges import read_ranges
@@ -44,8 +46,7 @@ def write_original_array(group: zarr.Group, array: xr.DataArray, form: Form, *, 
     if not (resume and is_labelled(group, name, fingerprint)):
         encoding = original_encoding(array, references, form)
         mark(group, name, fingerprint=fingerprint, state="labels")
-        write_labels(group, array, encoding)
-        mark(group, name, fingerprint=fingerprint, state="values")
+        write_labels(group, array, encoding, fingerprint=fingerprint, state="values")
     written = write_original(values_of(group, name), references, resume=resume, progress=progress)
     mark(group, name, fingerprint=fingerprint, state="complete")
     return written

@@ -13,10 +13,11 @@ from xdicom.export.fingerprint import fingerprint_of
 from xdicom.export.zarr_growth import append_array
 from xdicom.export.zarr_labels import plain_attrs, portable
 from xdicom.export.zarr_layout import Layout, Sizes
+from xdicom.export.zarr_marks import consolidate
 from xdicom.export.zarr_original import write_original_array
 from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_places import Mode, StoreLike, open_existing, open_target
-from xdicom.export.zarr_values import Form, Region, Written, consolidate, remove_halves, write_array
+from xdicom.export.zarr_values import Form, Region, Written, remove_halves, write_array
 from xdicom.lazy.blocks import Report
 
 

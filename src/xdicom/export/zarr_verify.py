@@ -14,9 +14,10 @@ import zarr
 from xdicom.errors import SourceError
 from xdicom.export.dicom_profile import deidentify_array, node_paths, pseudonyms_of
 from xdicom.export.zarr_labels import equal_attrs, portable
+from xdicom.export.zarr_marks import marks_of
 from xdicom.export.zarr_pipelines import ArrayToRead, array_to_read, own_pipeline
 from xdicom.export.zarr_places import StoreLike, open_stored
-from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of
+from xdicom.export.zarr_values import equal_bits, in_blocks, progress_of
 from xdicom.lazy.blocks import Place, Report, over_blocks
 
 _SHOWN = 10

@@ -218,6 +218,12 @@ def test_a_url_is_a_store() -> None:
     assert reopened("memory://here/store.zarr").identical(array)
 
 
+def test_a_url_of_a_file_is_a_folder(ct: xr.DataArray, tmp_path: Path) -> None:
+    ct.dicom.to_zarr(f"{(tmp_path / 'a store').as_uri()}", progress=False)
+
+    assert reopened(tmp_path / "a store").identical(ct)
+
+
 def test_version_2_has_no_shards(volume: xr.DataArray) -> None:
     with pytest.raises(ValueError, match="format 2 has no shards"):
         volume.dicom.to_zarr(MemoryStore(), zarr_format=2, shards={"z": 5}, progress=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import zarr
 from zarr.abc.store import Store
@@ -80,6 +82,8 @@ def open_stored(store: StoreLike, storage_options: Mapping[str, Any] | None = No
 
 def _opened_with(store: StoreLike, storage_options: Mapping[str, Any] | None) -> tuple[Any, dict[str, Any]]:
     place = os.fspath(store) if isinstance(store, os.PathLike) else store
+    if isinstance(place, str) and place.startswith("file://"):
+        place = url2pathname(urlsplit(place).path)  # as a folder, files get their names when they are whole
     return place, {"storage_options": None if storage_options is None else dict(storage_options)}
 
 

@@ -47,7 +47,7 @@ def ways(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
 @pytest.mark.parametrize("codecs", ["auto", "original"])
 @pytest.mark.parametrize("count", [128, COUNT])
 def test_export(race: Race, folder: Path, tmp_path: Path, codecs: str, count: int) -> None:
-    ct = xdicom.open_series(folder)[:count]
+    ct = xdicom.open_series(sorted(folder.iterdir())[:count])
     block = ct.values
 
     def clean(name: str) -> Path:

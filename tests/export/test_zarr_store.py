@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -339,32 +336,3 @@ def test_workers_in_other_processes_write_their_shards(ct: xr.DataArray, tmp_pat
 
     assert written.blocks == 3
     assert found.is_equal
-
-
-MEMORY_OF_AN_EXPORT = """
-import resource, sys
-import dask, dask.array as da, numpy as np, xarray as xr
-import xdicom
-
-def frame(block_id):
-    return np.full((1, 512, 512), block_id[0], np.int16)
-
-def write(frames, store):
-    values = da.map_blocks(frame, chunks=((1,) * frames, (512,), (512,)), dtype=np.int16, meta=np.empty((0, 0, 0), np.int16))
-    xr.DataArray(values, dims=("z", "y", "x"), name="v").dicom.to_zarr(store, shards={"z": 16}, progress=False)
-
-with dask.config.set(scheduler="threads", num_workers=2):
-    write(64, sys.argv[1])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    write(1000, sys.argv[2])
-print(before * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-"""
-
-
-@pytest.mark.slow
-def test_a_series_larger_than_the_memory_is_written(tmp_path: Path) -> None:
-    given = [sys.executable, "-c", MEMORY_OF_AN_EXPORT, str(tmp_path / "small.zarr"), str(tmp_path / "large.zarr")]
-    done = subprocess.run(given, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=True)
-
-    before, after = map(int, done.stdout.split())
-    assert after - before < 1000 * 512 * 512 * 2 / 10

@@ -225,7 +225,8 @@ def test_every_label_of_real_series_is_known(corpus: Path) -> None:
 
 def check_labels(array: xr.DataArray) -> None:
     """Whether no label of an array, or of what it is transformed to, is left out as unknown."""
-    from xdicom.export.dicom_profile import deidentify_array, pseudonyms_of
+    from xdicom.export.dicom_profile import deidentify_array
+    from xdicom.export.pseudonyms import pseudonyms_of
 
     made = [array]
     for transform in ("to_modality", "to_display", "to_rgb", "to_suv", "to_real_world", "overlays", "patient_coords"):
@@ -245,12 +246,3 @@ def test_numbers_of_frames_stay(tmp_path: Path) -> None:
     make_cine(tmp_path / "cine.dcm", BurnedInAnnotation="NO")
 
     assert "frame_number" in exported(xdicom.open_series(tmp_path / "cine.dcm")).coords
-
-
-def test_headers_that_were_kept_do_not_go_along(tmp_path: Path) -> None:
-    ct = open_ct(tmp_path / "ct", 2, PatientName="DOE^JANE").dicom.keep_headers()
-
-    with pytest.warns(UserWarning, match="whole headers that were kept"):
-        again = exported(ct)
-
-    assert not {"dicom_header", "dicom_header_changes"} & set(again.coords)

@@ -28,7 +28,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a store th
 Resume = Annotated[bool, typer.Option("--resume", help="Complete a store whose writing was interrupted.")]
 TAKEN = "--overwrite replaces a Zarr store, --resume completes one that was interrupted"
 """What can be done where something is."""
-_HEADERS_HELP = "Keep the whole headers too, which may name a person: to-dicom needs nothing else then."
+_HEADERS_HELP = "Keep the whole headers too, which may name a person unless --deidentify is given: to-dicom needs nothing else then."
 Deidentify = Annotated[bool, typer.Option("--deidentify", help="Apply the basic confidentiality profile of PS3.15 to all labels.")]
 SecretFile = Annotated[
     Path | None,
@@ -58,8 +58,6 @@ def write_store(
         raise typer.BadParameter("--overwrite begins anew and --resume goes on: choose one")
     if is_study and (series_uid or stack):
         raise typer.BadParameter("--all writes every series: leave --series-uid and --stack out")
-    if keep_headers and deidentify:
-        raise typer.BadParameter("--keep-headers keeps what --deidentify takes away: choose one")
     sizes = parse_chunks(chunks)
     if not resume:
         check_free(store, overwrite, TAKEN)

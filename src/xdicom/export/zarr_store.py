@@ -8,7 +8,8 @@ from typing import Any, Literal, TypedDict
 import xarray as xr
 import zarr
 
-from xdicom.export.dicom_profile import Pseudonyms, deidentify_attrs, node_paths
+from xdicom.export.dicom_profile import deidentify_attrs, node_paths
+from xdicom.export.pseudonyms import Pseudonyms
 from xdicom.export.zarr_growth import append_array
 from xdicom.export.zarr_labels import plain_attrs, portable
 from xdicom.export.zarr_layout import Layout, Sizes

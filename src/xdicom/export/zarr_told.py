@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import xarray as xr
 
-from xdicom.export.dicom_profile import Pseudonyms, check_profile, deidentify_array, pseudonyms_of
+from xdicom.export.dicom_profile import check_profile, deidentify_array
 from xdicom.export.fingerprint import fingerprint_of
+from xdicom.export.pseudonyms import Pseudonyms, pseudonyms_of
 from xdicom.export.zarr_labels import portable
 
 

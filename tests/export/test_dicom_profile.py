@@ -200,9 +200,11 @@ def test_frames_as_they_are_can_not_be_deidentified(tmp_path: Path) -> None:
 
 def test_the_table_comes_from_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from xdicom.export.dicom_profile import _profile
+    from xdicom.export.dicom_profile_table import read_table
 
     ct = open_ct(tmp_path / "ct", 2)
     _profile.cache_clear()
+    read_table.cache_clear()
     monkeypatch.setitem(sys.modules, "dicomanonymizer.dicom_anonymization_databases", None)
 
     with pytest.raises(MissingDependencyError, match=r"pip install 'xdicom\[deidentify\]'"):

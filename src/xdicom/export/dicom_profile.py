@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xdicom.errors import MissingDependencyError
 from xdicom.export.dicom_kept import OWN, WHOLE, change_headers
-from xdicom.export.profile_headers import CODE, EDITION, deidentify_elements
+from xdicom.export.dicom_profile_headers import CODE, deidentify_elements
+from xdicom.export.dicom_profile_table import EDITION, read_table
 from xdicom.export.pseudonyms import Pseudonyms
 from xdicom.headers.dictionary import NAMES, PUBLIC, to_snake_case
 from xdicom.labeled.labels import LABELS
@@ -30,8 +30,8 @@ _OF_NO_ELEMENT = frozenset({
     "energy_window", "detector", "velocity_encoding", "rr_interval", "stored_values", "x", "y", "z", "px", "py", "pz", "t", "c", "sample",
     "fill_value", "frame_number", "overlay", "overlays", "ultrasound_pixel_spacing", "ultrasound_regions",
     "image_position_patient_x", "image_position_patient_y", "image_position_patient_z", "window_explanation", "image_index",
-    "deidentification_method_code_sequence", "velocity_encoding_direction_x", "velocity_encoding_direction_y", "velocity_encoding_direction_z",
-    "phase_number", "temporal_position",
+    "deidentification_method_code_sequence", "velocity_encoding_direction_x", "velocity_encoding_direction_y",
+    "velocity_encoding_direction_z", "phase_number", "temporal_position",
     "philips_scale_slope", "philips_scale_intercept", "philips_suv_scale_factor", "philips_activity_concentration_scale_factor",
 })  # fmt: skip
 """Names of labels that are no element's: geometry, axes, tables, and numbers from private elements that values or axes need."""
@@ -70,7 +70,7 @@ def deidentify_array(array: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArra
     """`array` with the labels that the profile leaves, and a warning where its pixels may tell more.
 
     Elements that the table removes, empties or replaces are gone, UIDs are new. Whole headers that were kept with the array are
-    those that `profile_headers.deidentify_elements` leaves. Of labels that are no element's, those that
+    those that `dicom_profile_headers.deidentify_elements` leaves. Of labels that are no element's, those that
     xdicom makes stay, but for dates; all others are removed with a warning that names them.
 
     Raises
@@ -183,16 +183,12 @@ def _profile() -> tuple[frozenset[str], dict[str, str]]:
     MissingDependencyError
         Without the library that has the table.
     """
-    try:
-        from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as table  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingDependencyError("deidentify=True needs the table of PS3.15: pip install 'xdicom[deidentify]'") from error
-    from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
+    actions, vrs = read_table()
+    from pydicom.datadict import keyword_for_tag  # noqa: PLC0415 - slow to import
 
-    tags = [entry[0] << 16 | entry[1] for entry in table.ALL_TAGS]
-    removed = frozenset(name for tag in tags for name in (NAMES.get(tag, ""), to_snake_case(keyword_for_tag(tag))) if name)
-    vrs = {to_snake_case(entry[4]): entry[0] for entry in DicomDictionary.values() if entry[4]}
-    return removed, vrs | {name: PUBLIC[tag][0] for tag, name in NAMES.items()}
+    names = {tag: to_snake_case(keyword_for_tag(tag)) for tag in vrs}
+    removed = frozenset(name for tag in actions for name in (NAMES.get(tag, ""), names.get(tag, "")) if name)
+    return removed, {names[tag]: vr for tag, vr in vrs.items() if names[tag]} | {name: PUBLIC[tag][0] for tag, name in NAMES.items()}
 
 
 def _warn(array: xr.DataArray, unknown: set[str]) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from xdicom.errors import MissingDependencyError
 from xdicom.export.dicom_elements import Elements, make_value, set_element, texts_of
+from xdicom.export.dicom_profile_table import EDITION, read_table
 from xdicom.export.pseudonyms import Pseudonyms
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
 
-EDITION = "2026c"
-"""Edition of PS3.15 whose table E.1-1 is followed."""
 METHOD = f"PS3.15 {EDITION} Basic Profile on labels and headers; pixels as is"
 """De-identification Method (0012,0063): what was done; at most 64 characters."""
 CODE = {
@@ -55,7 +51,7 @@ def deidentify_elements(elements: Elements, pseudonyms: Pseudonyms) -> Elements:
 
 def _cleaned(elements: Elements, pseudonyms: Pseudonyms, *, replaces_all: bool = False) -> Elements:
     """What is left of a data set or an item; of an item of a sequence that must be replaced, nothing but its form."""
-    actions, vrs = _table()
+    actions, vrs = read_table()
     kept: Elements = {}
     for tag, value in elements.items():
         group = tag >> 16
@@ -85,30 +81,3 @@ def _cleaned(elements: Elements, pseudonyms: Pseudonyms, *, replaces_all: bool =
 
 def _dummy(vr: str) -> RawValue | None:
     return make_value(vr, _DUMMIES[vr]) if vr in _DUMMIES else RawValue(vr, b"\0\0") if vr in _BYTES else None
-
-
-@lru_cache(maxsize=1)
-def _table() -> tuple[dict[int, str], dict[int, str]]:
-    """Action for each element of table E.1-1 (`X`, `Z`, `D` or `U`), and the VR of every element.
-
-    Of several actions, which depend on whether an object must have the element, the one that suits all objects is taken.
-
-    Raises
-    ------
-    MissingDependencyError
-        Without the library that has the table.
-    """
-    try:
-        from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as table  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingDependencyError("deidentify=True needs the table of PS3.15: pip install 'xdicom[deidentify]'") from error
-    from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
-
-    lists = {
-        "X": table.X_TAGS, "Z": [*table.Z_TAGS, *table.X_Z_TAGS], "U": [*table.U_TAGS, *table.X_Z_U_STAR_TAGS],
-        "D": [*table.D_TAGS, *table.Z_D_TAGS, *table.X_D_TAGS, *table.X_Z_D_TAGS],
-    }  # fmt: skip
-    vrs = {tag: entry[0].split(" ")[0] for tag, entry in DicomDictionary.items()}
-    actions = {entry[0] << 16 | entry[1]: action for action, entries in lists.items() for entry in entries if len(entry) == 2}
-    of_persons = {tag for tag in (entry[0] << 16 | entry[1] for entry in (*table.X_D_TAGS, *table.X_Z_D_TAGS)) if vrs.get(tag) == "SQ"}
-    return actions | dict.fromkeys(of_persons, "X"), vrs

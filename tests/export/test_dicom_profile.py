@@ -217,18 +217,11 @@ def test_every_label_that_is_made_here_is_known(testdata: Path) -> None:
         check_labels(xdicom.open_series(testdata / name))
 
 
-@pytest.mark.corpus
-def test_every_label_of_real_series_is_known(corpus: Path) -> None:
-    for folder in sorted((corpus / "series").iterdir()):
-        for node in xdicom.open_study(folder).subtree:
-            for array in node.dataset.data_vars.values():
-                check_labels(array)
-
-
 def check_labels(array: xr.DataArray) -> None:
     """Whether no label of an array, or of what it is transformed to, is left out as unknown."""
     from xdicom.export.dicom_profile import deidentify_array
     from xdicom.export.pseudonyms import pseudonyms_of
+    from xdicom.export.zarr_labels import portable
 
     made = [array]
     for transform in ("to_modality", "to_display", "to_rgb", "to_suv", "to_real_world", "overlays", "patient_coords"):
@@ -239,7 +232,7 @@ def check_labels(array: xr.DataArray) -> None:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         for each in made:
-            deidentify_array(each, pseudonyms_of(SECRET))
+            deidentify_array(portable(each), pseudonyms_of(SECRET))
 
     assert [str(warning.message) for warning in found if "left out" in str(warning.message)] == []
 

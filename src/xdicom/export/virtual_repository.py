@@ -191,9 +191,9 @@ def _containers(urls: set[str], icechunk: Any) -> dict[str, tuple[Any, Any]]:
     found: dict[str, tuple[Any, Any]] = {}
     local = {url for url in urls if is_local(url)}
     if local:
-        parent = os.path.commonpath([os.path.dirname(url) for url in local])
         access = getattr(icechunk.credentials, "LocalFileSystemAccess", None)  # older ones want None
-        found[f"{Path(parent).as_uri()}/"] = icechunk.local_filesystem_store(parent), access
+        for parent in _parents(local):
+            found[f"{Path(parent).as_uri()}/"] = icechunk.local_filesystem_store(parent), access
     for scheme, place in sorted({urlsplit(url)[:2] for url in urls - local}):
         prefix = f"{scheme}://{place}/"
         options = options_for(prefix)
@@ -214,6 +214,15 @@ def _containers(urls: set[str], icechunk: Any) -> dict[str, tuple[Any, Any]]:
                 ".dicom.to_icechunk(session.store)"
             )
     return found
+
+
+def _parents(paths: set[str]) -> set[str]:
+    """The folder that local files have in common; where that is all of the disk, the folders below it."""
+    folders = {os.path.dirname(path) for path in paths}
+    parent = os.path.commonpath(folders)
+    if parent != os.path.dirname(parent):
+        return {parent}
+    return {str(Path(*Path(folder).parts[:2])) for folder in folders}
 
 
 def _s3(url: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

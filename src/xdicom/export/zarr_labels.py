@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from xarray.indexes import CoordinateTransformIndex
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import MemoryStore
@@ -25,15 +26,19 @@ def portable(array: xr.DataArray) -> xr.DataArray:
     """`array` with coordinates and attributes as Zarr has them, and with a name.
 
     Texts become those of variable length, the one kind of text that Zarr's format 3 has a specification of. Attributes
-    become what JSON has. How an earlier store had coded the array is dropped.
+    become what JSON has. How an earlier store had coded the array is dropped, and so are coordinates that are computed for
+    each voxel from the affine (`.dicom.patient_coords()`): they would be larger than the values.
 
     Raises
     ------
     TypeError
         If an attribute is nothing that JSON has.
     """
+    computed = {name for name, index in array.xindexes.items() if isinstance(index, CoordinateTransformIndex)}
     coords = {}
     for name, coordinate in array.coords.items():
+        if name in computed:
+            continue
         variable = coordinate.variable.compute()
         if variable.dtype.kind in "UT":
             variable = xr.Variable(variable.dims, variable.values.astype(object), variable.attrs)

@@ -31,6 +31,9 @@ import os, signal, sys
 import dask, zarr
 import xdicom
 
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())  # at once: others write, too
+
 zarr.config.set({"codec_pipeline.path": sys.argv[2]})
 with dask.config.set(scheduler="sync"):  # all that is imported late is there before the first writer
     xdicom.open_series(sys.argv[1]).dicom.to_zarr(zarr.storage.MemoryStore(), progress=False)
@@ -38,9 +41,8 @@ for line in sys.stdin:
     store, half = line.rstrip().rsplit(" ", 1)
     child = os.fork()
     if child:
-        print(child, flush=True)
         _, status = os.waitpid(child, 0)
-        print("code", os.waitstatus_to_exitcode(status), flush=True)
+        say("code", os.waitstatus_to_exitcode(status))
         continue
     if int(half):
         import zarr.storage._local as local
@@ -72,8 +74,8 @@ for line in sys.stdin:
 
         local._atomic_write = Halving
     array = xdicom.open_series(sys.argv[1])
-    print("begins", flush=True)
-    array.dicom.to_zarr(store, shards={"z": 2}, progress=lambda done, of: print(done, flush=True))
+    say("begins", os.getpid())
+    array.dicom.to_zarr(store, shards={"z": 2}, progress=lambda done, of: say("done", done))
     os._exit(0)
 """
 """Imports once, and forks a writer for each line: of which store, and in which shard of it the writer kills itself."""
@@ -99,8 +101,8 @@ class Writers:
 
         It is killed some time after it had written so many shards, or in the middle of a shard.
         """
-        child = int(self._ask(f"{store} {in_shard}\n"))
-        assert self._read() == "begins"
+        word, child = self._ask(f"{store} {in_shard}\n").split()
+        assert word == "begins"
         start, code = time.perf_counter(), None
         while after_shards > 0 and code is None:
             line = self._read()
@@ -109,7 +111,7 @@ class Writers:
         if after_shards == 0 and code is None:
             time.sleep(after_s)
             with suppress(ProcessLookupError):  # it was through before
-                os.kill(child, signal.SIGKILL)
+                os.kill(int(child), signal.SIGKILL)
         while code is None:
             line = self._read()
             code = int(line[5:]) if line.startswith("code ") else None

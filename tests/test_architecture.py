@@ -34,7 +34,7 @@ HOMES = {
     "obstore": ("sources/",),
     "urllib3": ("sources/dicomweb",),
     "highdicom": ("export/dicom_segmentation",),
-    "dicomanonymizer": ("export/dicom_profile",),
+    "dicomanonymizer": ("export/dicom_profile_table",),
     "dask": ("lazy/",),
     "xarray": ("labeled/", "export/", "api", "accessor", "backend", "cli", "__init__"),
     "zarr": ("export/",),

@@ -18,8 +18,9 @@ from xdicom.export.dicom_plans import WrittenDicom
 from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
 from xdicom.export.slide_ome_zarr import SlideOmeZarrOptions, write_slide_ome_zarr
-from xdicom.export.virtual_zarr import write_icechunk, write_kerchunk
-from xdicom.export.virtual_zarr_tree import write_icechunk_tree, write_kerchunk_tree
+from xdicom.export.virtual_repository import IcechunkOptions, refer_in_icechunk
+from xdicom.export.virtual_zarr import KerchunkOptions, write_kerchunk
+from xdicom.export.virtual_zarr_tree import write_kerchunk_tree
 from xdicom.export.zarr_places import StoreLike
 from xdicom.export.zarr_store import ZarrOptions, ZarrTreeOptions, write_zarr, write_zarr_tree
 from xdicom.export.zarr_values import Written
@@ -180,15 +181,15 @@ class DicomAccessor:
         """Write the array as an OME-Zarr image."""
         return write_ome_zarr(self._array, store, **options)
 
-    @_shows(write_icechunk)
-    def to_icechunk(self, store: IcechunkStore, *, group: str = "") -> int:
-        """Write references to the frames to an icechunk store."""
-        return write_icechunk(self._array, store, group=group)
+    @_shows(refer_in_icechunk)
+    def to_icechunk(self, store: IcechunkStore | str | os.PathLike[str], **options: Unpack[IcechunkOptions]) -> int:
+        """Write references to the frames to an icechunk store or repository."""
+        return refer_in_icechunk(self._array, store, **options)
 
     @_shows(write_kerchunk)
-    def to_kerchunk(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    def to_kerchunk(self, path: str | os.PathLike[str] | None = None, **options: Unpack[KerchunkOptions]) -> dict[str, Any]:
         """References to the frames as a kerchunk file."""
-        return write_kerchunk(self._array, path)
+        return write_kerchunk(self._array, path, **options)
 
     @_shows(write_dicom)
     def to_dicom(self, directory: str | os.PathLike[str], **options: Unpack[DicomOptions]) -> WrittenDicom:
@@ -223,12 +224,12 @@ class DicomTreeAccessor:
         """Write the pyramid of a slide as an OME-Zarr image."""
         return write_slide_ome_zarr(self._tree, store, **options)
 
-    @_shows(write_icechunk_tree)
-    def to_icechunk(self, store: IcechunkStore, *, group: str = "") -> int:
-        """Write references to the frames of all arrays to an icechunk store."""
-        return write_icechunk_tree(self._tree, store, group=group)
+    @_shows(refer_in_icechunk)
+    def to_icechunk(self, store: IcechunkStore | str | os.PathLike[str], **options: Unpack[IcechunkOptions]) -> int:
+        """Write references to the frames of all arrays to an icechunk store or repository."""
+        return refer_in_icechunk(self._tree, store, **options)
 
     @_shows(write_kerchunk_tree)
-    def to_kerchunk(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    def to_kerchunk(self, path: str | os.PathLike[str] | None = None, **options: Unpack[KerchunkOptions]) -> dict[str, Any]:
         """References to the frames of all arrays as a kerchunk file."""
-        return write_kerchunk_tree(self._tree, path)
+        return write_kerchunk_tree(self._tree, path, **options)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import dask
 import dask.array as da
-import nibabel
 import numpy as np
 import pydicom
 import pydicom.datadict
 import pydicom.pixels
 import pytest
-import xarray as xr
-import zarr
 
 import xdicom
 from benchmarks import inputs
@@ -60,44 +56,3 @@ def test_one_frame_of_a_large_array(race: Race, tmp_path: Path, frames: int) -> 
         limits={"open, pread, close": bare},
         unit="ms",
     )
-
-
-def test_writing_zarr(race: Race, tmp_path: Path) -> None:
-    count = 128
-    folder = tmp_path / "series"
-    folder.mkdir()
-    inputs.ct_series(folder, count, 512)
-    series = xdicom.open_series(folder)
-    block = series.values
-    series.dicom.to_zarr(tmp_path / "first.zarr", progress=False)
-    written = zarr.open_group(tmp_path / "first.zarr", mode="r")["stored_values"]
-    assert isinstance(written, zarr.Array)
-
-    def clean(name: str) -> Path:
-        shutil.rmtree(tmp_path / name, ignore_errors=True)
-        return tmp_path / name
-
-    def alone() -> None:
-        array = zarr.create_array(
-            clean("alone.zarr"),
-            shape=block.shape,
-            dtype=block.dtype,
-            chunks=written.chunks,
-            shards=written.shards,
-            compressors=written.compressors,
-        )
-        array[:] = block
-
-    race(
-        f"Export of {count} x 512x512 int16 to Zarr",
-        lambda: series.dicom.to_zarr(clean("ours.zarr"), progress=False),
-        peers={"nibabel, .nii from memory": lambda: nibabel.save(nibabel.Nifti1Image(block, np.eye(4)), tmp_path / "a.nii")},
-        limits={"zarr alone, from memory": alone},
-        per=count,
-        unit="ms a frame",
-        wanted={"zarr alone, from memory": 1.3},
-        rounds=3,
-    )
-
-    with xr.open_zarr(tmp_path / "ours.zarr") as again:
-        assert np.array_equal(again["stored_values"], block)

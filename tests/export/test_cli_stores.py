@@ -137,6 +137,49 @@ def test_an_image_is_replaced_only_when_asked(study: Path, tmp_path: Path) -> No
     assert codes == [0, 1, 0]
 
 
+def test_an_interrupted_image_goes_on(study: Path, tmp_path: Path) -> None:
+    run("to-ome-zarr", study / "ct", tmp_path / "ct.zarr")
+    (tmp_path / "ct.zarr/scale0/modality_values/c/0/0/0").unlink()
+
+    result = run("to-ome-zarr", study / "ct", tmp_path / "ct.zarr", "--resume")
+
+    assert result.exit_code == 0, result.output
+    assert "1 shard written" in result.stdout
+    assert run("to-ome-zarr", study / "ct", tmp_path / "ct.zarr", "--resume", "--overwrite").exit_code == 2
+
+
+def test_references_go_on_or_say_that_they_are_of_something_else(study: Path, tmp_path: Path) -> None:
+    target = tmp_path / "refs.json"
+    first, again = (run("to-virtual", study / "ct", target, "--resume") for _ in range(2))
+    other = run("to-virtual", study / "pet", target, "--resume")
+
+    assert (first.exit_code, again.exit_code, other.exit_code) == (0, 0, 1)
+    assert "3 frames in" in first.stdout
+    assert "3 there already" in again.stdout
+    assert "refers to something else" in other.stderr
+    assert open_kerchunk(str(target)).identical(xdicom.open_series(study / "ct"))
+
+
+def test_a_repository_gets_the_series_that_it_has_not(study: Path, tmp_path: Path) -> None:
+    icechunk = pytest.importorskip("icechunk", reason="icechunk is not installed")
+    icechunk.set_logs_filter("error")
+    folder = tmp_path / "repository"
+    array = xdicom.open_study(study / "ct")
+
+    first = array.dicom.to_icechunk(folder)
+    result = run("to-virtual", study, folder, "--all", "--resume")
+
+    assert first == 3
+    assert result.exit_code == 0, result.output
+    assert "3 frames in" in result.stdout
+    assert "3 there already" in result.stdout
+    access = {f"{root.as_uri()}/": getattr(icechunk.credentials, "LocalFileSystemAccess", None) for root in (study, study / "ct")}
+    repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(folder)), authorize_virtual_chunk_access=access)
+    tree = xr.open_datatree(repository.readonly_session("main").store, engine="zarr", consolidated=False)
+    for name, node in xdicom.open_study(study).children.items():
+        assert tree[name].dataset["stored_values"].identical(node.dataset["stored_values"])
+
+
 def test_references_are_a_file_that_others_open(study: Path, tmp_path: Path) -> None:
     result = run("to-virtual", study / "ct", tmp_path / "ct.json")
 

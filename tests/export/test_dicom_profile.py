@@ -200,9 +200,11 @@ def test_frames_as_they_are_can_not_be_deidentified(tmp_path: Path) -> None:
 
 def test_the_table_comes_from_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from xdicom.export.dicom_profile import _profile
+    from xdicom.export.dicom_profile_table import read_table
 
     ct = open_ct(tmp_path / "ct", 2)
     _profile.cache_clear()
+    read_table.cache_clear()
     monkeypatch.setitem(sys.modules, "dicomanonymizer.dicom_anonymization_databases", None)
 
     with pytest.raises(MissingDependencyError, match=r"pip install 'xdicom\[deidentify\]'"):
@@ -215,17 +217,11 @@ def test_every_label_that_is_made_here_is_known(testdata: Path) -> None:
         check_labels(xdicom.open_series(testdata / name))
 
 
-@pytest.mark.corpus
-def test_every_label_of_real_series_is_known(corpus: Path) -> None:
-    for folder in sorted((corpus / "series").iterdir()):
-        for node in xdicom.open_study(folder).subtree:
-            for array in node.dataset.data_vars.values():
-                check_labels(array)
-
-
 def check_labels(array: xr.DataArray) -> None:
     """Whether no label of an array, or of what it is transformed to, is left out as unknown."""
-    from xdicom.export.dicom_profile import deidentify_array, pseudonyms_of
+    from xdicom.export.dicom_profile import deidentify_array
+    from xdicom.export.pseudonyms import pseudonyms_of
+    from xdicom.export.zarr_labels import portable
 
     made = [array]
     for transform in ("to_modality", "to_display", "to_rgb", "to_suv", "to_real_world", "overlays", "patient_coords"):
@@ -236,7 +232,7 @@ def check_labels(array: xr.DataArray) -> None:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         for each in made:
-            deidentify_array(each, pseudonyms_of(SECRET))
+            deidentify_array(portable(each), pseudonyms_of(SECRET))
 
     assert [str(warning.message) for warning in found if "left out" in str(warning.message)] == []
 
@@ -245,12 +241,3 @@ def test_numbers_of_frames_stay(tmp_path: Path) -> None:
     make_cine(tmp_path / "cine.dcm", BurnedInAnnotation="NO")
 
     assert "frame_number" in exported(xdicom.open_series(tmp_path / "cine.dcm")).coords
-
-
-def test_headers_that_were_kept_do_not_go_along(tmp_path: Path) -> None:
-    ct = open_ct(tmp_path / "ct", 2, PatientName="DOE^JANE").dicom.keep_headers()
-
-    with pytest.warns(UserWarning, match="whole headers that were kept"):
-        again = exported(ct)
-
-    assert not {"dicom_header", "dicom_header_changes"} & set(again.coords)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +238,27 @@ def test_ome_zarr_py_reads_the_image(testdata: Path, tmp_path: Path, name: str) 
     assert len(node.data) == len(places(group))
     for level, dataset in zip(node.data, image(group)["datasets"], strict=True):
         np.testing.assert_array_equal(np.asarray(level), group[dataset["path"]][:])
+
+
+def test_an_interrupted_image_is_completed_level_by_level(tmp_path: Path, contents: Callable[[Path], dict[str, bytes]]) -> None:
+    ct, store = open_ct(tmp_path / "ct", 12), tmp_path / "ct.zarr"
+    options: dict[str, Any] = {"levels": 3, "shards": {"z": 2}, "progress": False}
+    ct.dicom.to_ome_zarr(store, **options)
+    whole = contents(store)
+    for path in ("scale0/stored_values/c/3/0/0", "scale1/stored_values/c/1/0/0", "scale2/stored_values/zarr.json", "zarr.json"):
+        (store / path).unlink()
+    (store / "scale2" / "zarr.json").unlink()
+    kept = {path: path.stat().st_ino for path in store.rglob("c/*/0/0") if "scale2" not in str(path)}
+
+    written = ct.dicom.to_ome_zarr(store, resume=True, **options)
+
+    assert contents(store) == whole
+    assert {path: path.stat().st_ino for path in kept} == kept
+    assert (written.blocks, written.kept) == (1 + 1 + 6, 5 + 5)
+
+
+def test_an_image_of_another_series_is_not_taken_up(tmp_path: Path) -> None:
+    open_ct(tmp_path / "ct", 3).dicom.to_ome_zarr(tmp_path / "ct.zarr", progress=False)
+
+    with pytest.raises(SourceError, match="of another array"):
+        open_ct(tmp_path / "other", 3).dicom.to_ome_zarr(tmp_path / "ct.zarr", resume=True, progress=False)

@@ -14,6 +14,7 @@ import zarr
 import xdicom
 from builders import make_ct
 from servers import KEY, SECRET, RangeServer, S3Server, require, s3_server
+from xdicom import UnsupportedEncodingError
 from xdicom.export.zarr_verify import verify_zarr
 
 
@@ -101,3 +102,67 @@ def test_references_in_icechunk_reach_frames_in_a_bucket(bucket: S3Server, tmp_p
 
     again = xr.open_zarr(repository.readonly_session("main").store, consolidated=False)["stored_values"]
     assert again.identical(ct)
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("at", ["s3", "file", "http"])
+def test_a_repository_in_a_bucket_reaches_frames_anywhere(at: str, bucket: S3Server, web: RangeServer, tmp_path: Path) -> None:
+    icechunk = pytest.importorskip("icechunk", reason="icechunk is not installed")
+    icechunk.set_logs_filter("error")
+    paths = make_ct(tmp_path / "ct", transfer_syntax="jpegls")
+    web_urls = [web.put(path.name, path.read_bytes()) for path in paths]
+    for path in paths:
+        bucket.put(f"study/{path.name}", path.read_bytes())
+    options = options_of(bucket)
+    ct = {
+        "s3": lambda: xdicom.open_series("s3://bucket/study/", storage_options=options),
+        "file": lambda: xdicom.open_series(tmp_path / "ct"),
+        "http": lambda: xdicom.open_series(web_urls),
+    }[at]()
+    url = f"s3://bucket/repositories/{at}"
+    if at == "http" and icechunk.__version__.startswith("1."):
+        with pytest.raises(UnsupportedEncodingError, match="no web server at a port"):
+            ct.dicom.to_icechunk(url, storage_options=options)
+        return
+
+    assert ct.dicom.to_icechunk(url, storage_options=options) == 3
+    assert ct.dicom.to_icechunk(url, storage_options=options, resume=True) == 3
+
+    words = {"region": "us-east-1", "endpoint_url": bucket.endpoint, "allow_http": True, "force_path_style": True}
+    keys = {"access_key_id": KEY, "secret_access_key": SECRET}
+    access = icechunk.containers_credentials({
+        "s3": {"s3://bucket/": icechunk.s3_static_credentials(**keys)},
+        "file": {f"{(tmp_path / 'ct').as_uri()}/": getattr(icechunk.credentials, "LocalFileSystemAccess", None)},
+        "http": {f"{web.url}/": getattr(icechunk.credentials, "HttpAccess", None)},
+    }[at])  # fmt: skip
+    storage = icechunk.s3_storage(bucket="bucket", prefix=f"repositories/{at}", **words, **keys)
+    repository = icechunk.Repository.open(storage, authorize_virtual_chunk_access=access)
+    assert xr.open_zarr(repository.readonly_session("main").store, consolidated=False)["stored_values"].identical(ct)
+    written = [
+        bucket.client.get_object(Bucket="bucket", Key=entry["Key"])["Body"].read()
+        for entry in bucket.client.list_objects_v2(Bucket="bucket", Prefix="repositories/")["Contents"]
+    ]
+    assert len(written) > 3
+    assert SECRET.encode() not in b"".join(written)
+
+
+@pytest.mark.s3
+def test_a_file_of_references_lies_in_a_bucket(bucket: S3Server, tmp_path: Path) -> None:
+    make_ct(tmp_path / "ct")
+    ct, options = xdicom.open_series(tmp_path / "ct"), options_of(bucket)
+    target = "s3://bucket/references/ct.json"
+
+    ct.dicom.to_kerchunk(target, storage_options=options)
+
+    files = fsspec.filesystem(
+        "reference", fo=target, target_options=options, asynchronous=True, remote_protocol="file", remote_options={"asynchronous": True}
+    )
+    assert xr.open_zarr(zarr.storage.FsspecStore(files, read_only=True, path=""))["stored_values"].load().identical(ct)
+
+
+def test_a_repository_elsewhere_is_refused_by_name(tmp_path: Path) -> None:
+    pytest.importorskip("icechunk", reason="icechunk is not installed")
+    make_ct(tmp_path / "ct")
+
+    with pytest.raises(UnsupportedEncodingError, match=r"not at gs://"):
+        xdicom.open_series(tmp_path / "ct").dicom.to_icechunk("gs://bucket/references")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 import xarray as xr
 import zarr
 from ome_zarr_models.v05 import Image
+from typer.testing import CliRunner, Result
 
 import xdicom
 from builders import make_file, phantoms
 from builders.slides import cut, make_streams_slide, measures, place, slide_elements
 from builders.streams import encode_frame
 from xdicom import InconsistentSeriesError, SourceError, UnsupportedEncodingError
+from xdicom.cli import app
 
 TILE = (8, 8)
 SIZES = ((60, 83, 0.001), (20, 27, 0.0031), (6, 8, 0.0104))
@@ -197,3 +200,41 @@ def test_a_pyramid_in_icechunk_opens_as_the_slide_itself(tmp_path: Path) -> None
     back = xr.open_datatree(repository.readonly_session("main").store, engine="zarr", consolidated=False)
     assert count == sum(int(level["stored_values"].attrs["tiles"]) for level in slide.children.values())
     assert back["level_1"]["stored_values"].identical(slide["level_1"]["stored_values"].compute())
+
+
+@pytest.mark.parametrize("codecs", ["original", "auto"])
+def test_an_interrupted_pyramid_is_completed(tmp_path: Path, codecs: str, contents: Callable[[Path], dict[str, bytes]]) -> None:
+    slide, store = make_pyramid(tmp_path / "slide", "native", "RGB"), tmp_path / "out.zarr"
+    options: dict[str, Any] = {"codecs": codecs, "shards": {"y": 16, "x": 16} if codecs == "auto" else "auto", "progress": False}
+    slide.dicom.to_ome_zarr(store, **options)
+    whole = contents(store)
+    next(path for path in (store / "scale1").rglob("0") if path.is_file() and path.parent.name == "0").unlink()
+
+    written = slide.dicom.to_ome_zarr(store, resume=True, **options)
+
+    assert written.blocks == 1
+    assert contents(store) == whole
+
+
+def test_a_slide_is_written_and_referred_to_from_a_shell(tmp_path: Path) -> None:
+    slide = make_pyramid(tmp_path / "slide")
+
+    def run(*words: object) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    image = run("to-ome-zarr", tmp_path / "slide", tmp_path / "slide.ome.zarr")
+    whole = run("to-virtual", tmp_path / "slide", tmp_path / "slide.json")
+    level = run("to-virtual", tmp_path / "slide", tmp_path / "level.json", "--stack", "level_1")
+
+    assert [result.exit_code for result in (image, whole, level)] == [0, 0, 0]
+    assert "102 frames in" in whole.stdout
+    assert len(zarr.open_group(tmp_path / "slide.ome.zarr").attrs["ome"]["multiscales"][0]["datasets"]) == 3
+    tree = xr.open_datatree(open_kerchunk(str(tmp_path / "slide.json")), engine="zarr", consolidated=False)
+    for name in ("level_0", "level_1", "level_2", "label"):
+        assert tree[name].dataset["stored_values"].identical(slide[name].dataset["stored_values"])
+    one = xr.open_zarr(open_kerchunk(str(tmp_path / "level.json")))["stored_values"]
+    assert one.identical(slide["level_1"].dataset["stored_values"])
+    assert run("to-ome-zarr", tmp_path / "slide", tmp_path / "other.zarr", "--levels", "2").exit_code == 2
+    assert (
+        "no image 'level_9'; there are level_0" in run("to-virtual", tmp_path / "slide", tmp_path / "x.json", "--stack", "level_9").output
+    )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ import zarr
 import xdicom
 from builders import make_cine, make_ct, make_pet
 from export.conftest import open_ct
-from xdicom import InconsistentSeriesError, MissingDependencyError, MultipleSeriesError, SourceError, UnsupportedEncodingError
+from xdicom import MissingDependencyError, MultipleSeriesError, SourceError
 from xdicom.virtual import DicomParser
 
 NAMES = ["ct", "pet", "mr_enhanced.dcm", "us_cine.dcm", "palette.dcm"]
@@ -149,40 +147,3 @@ def test_what_is_missing_is_named(ct: xr.DataArray, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(MissingDependencyError, match=r"pip install 'xdicom\[virtual\]'"):
         ct.dicom.to_icechunk(None)
-
-
-@pytest.mark.corpus
-@pytest.mark.parametrize("part", ["files", "series"])
-def test_real_frames_are_referred_to_or_refused_by_name(corpus: Path, part: str) -> None:
-    with open(corpus / "REFERENCE.csv", encoding="utf-8") as file:
-        paths = [row["path"] for row in csv.DictReader(file) if not row["error"] and row["path"].startswith(f"{part}/")]
-    refused: list[str] = []
-    compared = 0
-    for path in paths if part == "files" else sorted({path.rpartition("/")[0] for path in paths}):
-        for array in arrays_of(corpus / path):
-            found, why = refer(array)
-            if why:
-                refused.append(why)
-                continue
-            assert open_kerchunk(found).identical(array), path
-            compared += 1
-
-    assert {why for why in refused if not re.search("no whole frames|encodings|SOP Instance UID|begin within a byte", why)} == set()
-    assert compared > 5 * len(refused)
-
-
-def refer(array: xr.DataArray) -> tuple[dict[str, Any], str]:
-    """References to the frames of an array, or why there are none."""
-    try:
-        return array.dicom.to_kerchunk(), ""
-    except (UnsupportedEncodingError, InconsistentSeriesError, SourceError) as error:
-        return {}, str(error)
-
-
-def arrays_of(path: Path) -> list[xr.DataArray]:
-    """Arrays of a file or folder; none where it is not read."""
-    try:
-        study = xdicom.open_study(path)
-    except xdicom.XDicomError:
-        return []
-    return [array for node in study.subtree for array in node.dataset.data_vars.values()]

@@ -11,7 +11,7 @@ import zarr
 from zarr.storage import MemoryStore
 
 from xdicom import InconsistentSeriesError, SourceError
-from xdicom.export.zarr_values import MARK
+from xdicom.export.zarr_marks import MARK
 
 
 def stored(store: object) -> xr.DataArray:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,70 +13,14 @@ import zarr
 from zarr.storage import MemoryStore
 
 import xdicom
-from builders import make_ct
 from export.conftest import open_ct
 from xdicom import SourceError
+from xdicom.export.zarr_marks import MARK
 from xdicom.export.zarr_pipelines import ZARRS, array_to_read
-from xdicom.export.zarr_values import MARK, Written
+from xdicom.export.zarr_values import Written
 from xdicom.export.zarr_verify import verify_zarr
 
 Contents = Callable[[Path], dict[str, bytes]]
-
-KILLED_WRITER = """
-import os, signal, sys
-from pathlib import Path
-import xdicom
-
-moment, renamed, rename = int(sys.argv[3]), 0, Path.replace
-
-def replace(path, target):
-    global renamed
-    renamed += 1
-    if renamed == moment:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return rename(path, target)
-
-array = xdicom.open_series(sys.argv[1])
-Path.replace = replace
-array.dicom.to_zarr(sys.argv[2], shards={"z": 2}, progress=False)
-print(renamed)
-"""
-"""Every file of a store comes to its name by a rename: the process ends right before one of them."""
-
-
-def run_writer(source: Path, store: Path, moment: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", KILLED_WRITER, str(source), str(store), str(moment)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def check_killed_writers(tmp_path: Path, contents: Contents, moments: int) -> None:
-    """Kill a writer at so many moments, and complete what each has left."""
-    make_ct(tmp_path / "ct", [2.5 * i for i in range(12)])
-    ct = xdicom.open_series(tmp_path / "ct")
-    whole = run_writer(tmp_path / "ct", tmp_path / "whole.zarr", -1)
-    assert whole.returncode == 0, whole.stderr
-    for moment in random.Random(7).sample(range(1, int(whole.stdout) + 1), moments):
-        store = tmp_path / f"{moment}.zarr"
-        assert run_writer(tmp_path / "ct", store, moment).returncode == -signal.SIGKILL
-        shards = [path for path in (store / "stored_values" / "c").rglob("0") if path.is_file()] if store.exists() else []
-        before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in shards}
-
-        written = ct.dicom.to_zarr(store, shards={"z": 2}, resume=True, progress=False)
-
-        assert contents(store) == contents(tmp_path / "whole.zarr")
-        assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in shards} == before
-        assert (written.blocks, written.kept) == (6 - len(shards), len(shards))
-
-
-def test_a_killed_writer_is_taken_up_where_it_was(tmp_path: Path, contents: Contents) -> None:
-    check_killed_writers(tmp_path, contents, moments=2)
-
-
-@pytest.mark.slow
-def test_a_writer_killed_at_any_moment_is_taken_up_where_it_was(tmp_path: Path, contents: Contents) -> None:
-    check_killed_writers(tmp_path, contents, moments=12)
 
 
 def test_only_missing_shards_are_decoded_and_written(ct: xr.DataArray, tmp_path: Path) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +19,7 @@ from zarr.storage import MemoryStore, ZipStore
 import distributed
 import xdicom
 from builders import make_cine, make_ct, make_pet
-from xdicom import NotDicomError, SourceError
+from xdicom import SourceError
 from xdicom.export.zarr_values import Written
 from xdicom.export.zarr_verify import Verification, verify_zarr
 
@@ -218,6 +215,21 @@ def test_a_url_is_a_store() -> None:
     assert reopened("memory://here/store.zarr").identical(array)
 
 
+def test_a_url_of_a_file_is_a_folder(ct: xr.DataArray, tmp_path: Path) -> None:
+    ct.dicom.to_zarr(f"{(tmp_path / 'a store').as_uri()}", progress=False)
+
+    assert reopened(tmp_path / "a store").identical(ct)
+
+
+def test_coordinates_that_are_computed_for_each_voxel_stay_behind(ct: xr.DataArray) -> None:
+    store = MemoryStore()
+    ct.dicom.patient_coords().dicom.to_zarr(store, progress=False)
+
+    again = reopened(store)
+    assert again.identical(ct)
+    assert again.dicom.patient_coords()["px"].equals(ct.dicom.patient_coords()["px"])
+
+
 def test_version_2_has_no_shards(volume: xr.DataArray) -> None:
     with pytest.raises(ValueError, match="format 2 has no shards"):
         volume.dicom.to_zarr(MemoryStore(), zarr_format=2, shards={"z": 5}, progress=False)
@@ -259,69 +271,6 @@ def test_a_store_names_no_file(tmp_path: Path, contents: Callable[[Path], dict[s
     assert [text for text in ("DOE", "JANE", *told.values()) if text.encode() in everything] == []
 
 
-@pytest.mark.corpus
-@pytest.mark.filterwarnings("ignore:The value length")  # pydicom, on what some headers hold
-def test_real_series_come_back_identical(corpus: Path, tmp_path: Path) -> None:
-    arrays = 0
-    for folder in sorted((corpus / "series").iterdir()):
-        try:
-            study = xdicom.open_study(folder)
-        except NotDicomError:  # headers without pixels
-            continue
-        store = tmp_path / f"{folder.name}.zarr"
-
-        study.dicom.to_zarr(store, progress=False)
-
-        again = xr.open_datatree(store, engine="zarr")
-        for node in study.subtree:
-            for name, array in node.dataset.data_vars.items():
-                stored = again[node.path].dataset[name]
-                assert stored.identical(array), folder.name
-                assert identifiers_in(stored, array) == [], folder.name
-                for made in ("to_modality", "to_display", "to_rgb"):
-                    assert_same_outcome(made, stored, array)
-                arrays += 1
-        shutil.rmtree(store)
-
-    assert arrays > 40
-
-
-def identifiers_in(stored: xr.DataArray, array: xr.DataArray) -> list[str]:
-    """Direct identifiers of the header of an array that are among the labels of a stored one."""
-    try:
-        header = array.dicom.header()
-    except (SourceError, ValueError):
-        return []
-    keywords = (
-        "PatientName",
-        "PatientID",
-        "PatientBirthDate",
-        "OtherPatientIDs",
-        "AccessionNumber",
-        "ReferringPhysicianName",
-        "OperatorsName",
-    )
-    values = {str(header.get(keyword, "")) for keyword in keywords}
-    others = " ".join(str(element.value) for element in header if element.keyword not in keywords)  # anonymizers write one word everywhere
-    told = repr([stored.attrs, *((coord.attrs, coord.values.tolist()) for coord in stored.coords.values())])
-    return sorted(value for value in values if len(value) > 4 and value in told and value not in others)
-
-
-def assert_same_outcome(method: str, *arrays: xr.DataArray) -> None:
-    """A method gives the same values and labels for all arrays, or is refused for the same reason; on a few frames of each."""
-    outcomes: list[xr.DataArray | str] = []
-    for array in arrays:
-        few = array.isel(
-            {dim: slice(None, None, max(1, size // 3)) for dim, size in array.sizes.items() if dim not in ("y", "x", "sample")}
-        )
-        try:
-            outcomes.append(getattr(few.dicom, method)().load())
-        except (ValueError, NotImplementedError, xdicom.XDicomError) as error:
-            outcomes.append(str(error))
-    first, *others = outcomes
-    assert all(other.identical(first) if isinstance(other, xr.DataArray) else other == first for other in others)
-
-
 @pytest.mark.slow
 def test_workers_in_other_processes_write_their_shards(ct: xr.DataArray, tmp_path: Path) -> None:
     with (
@@ -333,32 +282,3 @@ def test_workers_in_other_processes_write_their_shards(ct: xr.DataArray, tmp_pat
 
     assert written.blocks == 3
     assert found.is_equal
-
-
-MEMORY_OF_AN_EXPORT = """
-import resource, sys
-import dask, dask.array as da, numpy as np, xarray as xr
-import xdicom
-
-def frame(block_id):
-    return np.full((1, 512, 512), block_id[0], np.int16)
-
-def write(frames, store):
-    values = da.map_blocks(frame, chunks=((1,) * frames, (512,), (512,)), dtype=np.int16, meta=np.empty((0, 0, 0), np.int16))
-    xr.DataArray(values, dims=("z", "y", "x"), name="v").dicom.to_zarr(store, shards={"z": 16}, progress=False)
-
-with dask.config.set(scheduler="threads", num_workers=2):
-    write(64, sys.argv[1])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    write(1000, sys.argv[2])
-print(before * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-"""
-
-
-@pytest.mark.slow
-def test_a_series_larger_than_the_memory_is_written(tmp_path: Path) -> None:
-    given = [sys.executable, "-c", MEMORY_OF_AN_EXPORT, str(tmp_path / "small.zarr"), str(tmp_path / "large.zarr")]
-    done = subprocess.run(given, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=True)
-
-    before, after = map(int, done.stdout.split())
-    assert after - before < 1000 * 512 * 512 * 2 / 10

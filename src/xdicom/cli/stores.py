@@ -25,7 +25,10 @@ StoreOptions = Annotated[list[str] | None, typer.Option("--store-option", metava
 Chunks = Annotated[str | None, typer.Option("--chunks", metavar="SIZES", help="Chunks of the store, as z=16 or z=16,y=256.")]
 Layout = Annotated[Literal["frames", "volume"], typer.Option("--layout", help="One frame a chunk, or blocks for cuts across the frames.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a store that is there.")]
-_HEADERS_HELP = "Keep the whole headers too, which may name a person: to-dicom needs nothing else then."
+Resume = Annotated[bool, typer.Option("--resume", help="Complete a store whose writing was interrupted.")]
+TAKEN = "--overwrite replaces a Zarr store, --resume completes one that was interrupted"
+"""What can be done where something is."""
+_HEADERS_HELP = "Keep the whole headers too, which may name a person unless --deidentify is given: to-dicom needs nothing else then."
 Deidentify = Annotated[bool, typer.Option("--deidentify", help="Apply the basic confidentiality profile of PS3.15 to all labels.")]
 SecretFile = Annotated[
     Path | None,
@@ -43,7 +46,7 @@ def write_store(
     layout: Layout = "frames",
     codecs: Annotated[Literal["auto", "original"], typer.Option("--codecs", help="Compress anew, or move frames as they are.")] = "auto",
     overwrite: Overwrite = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Complete a store whose writing was interrupted.")] = False,
+    resume: Resume = False,
     keep_headers: Annotated[bool, typer.Option("--keep-headers", help=_HEADERS_HELP)] = False,
     deidentify: Deidentify = False,
     uid_secret_file: SecretFile = None,
@@ -55,11 +58,9 @@ def write_store(
         raise typer.BadParameter("--overwrite begins anew and --resume goes on: choose one")
     if is_study and (series_uid or stack):
         raise typer.BadParameter("--all writes every series: leave --series-uid and --stack out")
-    if keep_headers and deidentify:
-        raise typer.BadParameter("--keep-headers keeps what --deidentify takes away: choose one")
     sizes = parse_chunks(chunks)
     if not resume:
-        check_free(store, overwrite, "--overwrite replaces a Zarr store, --resume completes one that was interrupted")
+        check_free(store, overwrite, TAKEN)
     catalog = scan_location(location, options)
     opened = open_study(catalog) if is_study else open_series(catalog, series_uid=series_uid, stack=stack)
     if keep_headers:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -220,3 +220,15 @@ def _unpack(text: str) -> bytes:
 @lru_cache(maxsize=8)
 def _elements_of(text: str) -> Elements:
     return parse_elements(_unpack(text))
+
+
+def change_headers(array: xr.DataArray, change: Callable[[Elements], Elements], long_name: str) -> dict[Hashable, xr.Variable]:
+    """The coordinates that keep the headers of an array, with each of these as `change` makes it."""
+    whole, own = (each.variable for each in xr.broadcast(array.coords[WHOLE], array.coords[OWN]))
+    pairs = list(zip(whole.values.reshape(-1).tolist(), own.values.reshape(-1).tolist(), strict=True))
+    changed = {pair: change(KeptHeader(*pair).read()) for pair in dict.fromkeys(pairs) if pair[1]}
+    base = next(iter(changed.values()), {})
+    texts = {pair: _difference(base, header) for pair, header in changed.items()}
+    values = np.array([texts.get(pair, "") for pair in pairs], object).reshape(own.shape)
+    attrs = {"long_name": long_name}
+    return {WHOLE: xr.Variable((), _pack(encode_elements(base)), attrs), OWN: xr.Variable(own.dims, values, attrs)}

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
-import secrets
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xdicom.errors import MissingDependencyError
-from xdicom.export.dicom_kept import OWN, WHOLE
+from xdicom.export.dicom_kept import OWN, WHOLE, change_headers
+from xdicom.export.dicom_profile_headers import CODE, deidentify_elements
+from xdicom.export.dicom_profile_table import EDITION, read_table
+from xdicom.export.pseudonyms import Pseudonyms
 from xdicom.headers.dictionary import NAMES, PUBLIC, to_snake_case
 from xdicom.labeled.labels import LABELS
 
-EDITION = "2026c"
-"""Edition of PS3.15 whose table E.1-1 is followed."""
-SHORTEST_SECRET = 16
-"""Letters or bytes that a secret has at least: UIDs are few enough that a short one could be found by trying."""
-_WELL_KNOWN = "1.2.840.10008."
-"""Beginning of the UIDs that DICOM itself has defined."""
 _OF_NO_ELEMENT = frozenset({
     "affine", "plane", "is_regular", "is_sheared", "shear_degrees", "incomplete", "missing_axis", "missing_cells", "missing_positions",
     "missing_slices", "missing_values", "odd_places", "filled_positions", "damaged_tables", "stored_dtype", "value_range", "color_space",
@@ -38,7 +30,8 @@ _OF_NO_ELEMENT = frozenset({
     "energy_window", "detector", "velocity_encoding", "rr_interval", "stored_values", "x", "y", "z", "px", "py", "pz", "t", "c", "sample",
     "fill_value", "frame_number", "overlay", "overlays", "ultrasound_pixel_spacing", "ultrasound_regions",
     "image_position_patient_x", "image_position_patient_y", "image_position_patient_z", "window_explanation", "image_index",
-    "velocity_encoding_direction_x", "velocity_encoding_direction_y", "velocity_encoding_direction_z", "phase_number", "temporal_position",
+    "deidentification_method_code_sequence", "velocity_encoding_direction_x", "velocity_encoding_direction_y",
+    "velocity_encoding_direction_z", "phase_number", "temporal_position",
     "philips_scale_slope", "philips_scale_intercept", "philips_suv_scale_factor", "philips_activity_concentration_scale_factor",
 })  # fmt: skip
 """Names of labels that are no element's: geometry, axes, tables, and numbers from private elements that values or axes need."""
@@ -58,56 +51,8 @@ _TELLING = frozenset({"PN", "DA", "DT", "TM", "LT", "ST", "UT"})
 """VRs of names, dates and prose: what the table does not list of them is removed, too."""
 _OFTEN_BURNED_IN = frozenset({"US", "XC", "ES", "GM", "OT", "IVUS", "RF", "XA", "SC", "DOC"})
 """Modalities in whose pixels names are often written."""
+_HEADER = "DICOM header (deflated elements in base 64), de-identified"
 _NODES_OF_SLIDES = re.compile(r"level_\d+|label|overview|thumbnail")
-
-
-@dataclass(frozen=True, slots=True)
-class Pseudonyms:
-    """New UIDs for old ones: always the same with the same secret, and not to be guessed without it."""
-
-    secret: bytes = field(repr=False)
-    """Key of the mapping."""
-    is_lasting: bool = True
-    """Whether a person has the secret, so that another run can make the same UIDs."""
-
-    def uid(self, uid: str) -> str:
-        """New UID for a UID, as PS3.5 B.2 makes one of a UUID; those that DICOM defined stay.
-
-        Examples
-        --------
-        >>> pseudonyms = pseudonyms_of("sixteen letters and more")
-        >>> pseudonyms.uid("1.2.3") == pseudonyms.uid("1.2.3") != pseudonyms.uid("1.2.4")
-        True
-        >>> pseudonyms.uid("1.2.840.10008.1.2")
-        '1.2.840.10008.1.2'
-        """
-        if not uid or uid.startswith(_WELL_KNOWN):
-            return uid
-        digest = bytearray(hmac.digest(self.secret, uid.encode(), "sha256")[:16])
-        digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80  # a UUID of its own making (RFC 9562 5.8)
-        return f"2.25.{int.from_bytes(digest)}"
-
-    def digest(self, text: str) -> str:
-        """Text of 64 letters in place of `text`."""
-        return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
-
-
-def pseudonyms_of(secret: str | bytes | None) -> Pseudonyms:
-    """Pseudonyms by a secret; without one, such as hold for one export and can't be made again.
-
-    Raises
-    ------
-    ValueError
-        If the secret is short enough to be guessed.
-    """
-    if secret is None:
-        return Pseudonyms(secrets.token_bytes(32), is_lasting=False)
-    key = secret.encode() if isinstance(secret, str) else bytes(secret)
-    if len(key) < SHORTEST_SECRET:
-        raise ValueError(
-            f"uid_secret has {len(key)} letters, and whoever guesses it can undo the pseudonyms: take {SHORTEST_SECRET} or more"
-        )
-    return Pseudonyms(key)
 
 
 def check_profile() -> None:
@@ -124,7 +69,8 @@ def check_profile() -> None:
 def deidentify_array(array: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArray:
     """`array` with the labels that the profile leaves, and a warning where its pixels may tell more.
 
-    Elements that the table removes, empties or replaces are gone, UIDs are new. Of labels that are no element's, those that
+    Elements that the table removes, empties or replaces are gone, UIDs are new. Whole headers that were kept with the array are
+    those that `dicom_profile_headers.deidentify_elements` leaves. Of labels that are no element's, those that
     xdicom makes stay, but for dates; all others are removed with a warning that names them.
 
     Raises
@@ -133,7 +79,9 @@ def deidentify_array(array: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArra
         Without the library that has the table.
     """
     unknown: set[str] = set()
-    coords = {}
+    coords: dict[Hashable, xr.Variable] = {}
+    if WHOLE in array.coords and OWN in array.coords:
+        coords |= change_headers(array, lambda header: deidentify_elements(header, pseudonyms), _HEADER)
     for key, coordinate in array.coords.items():
         name, variable = str(key), coordinate.variable
         fate = "keep" if _is_clock(name, variable) or _is_axis(name, variable) else _fate(name)
@@ -151,6 +99,7 @@ def deidentify_array(array: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArra
     attrs |= {
         "patient_identity_removed": "YES",
         "deidentification_method": f"PS3.15 {EDITION} Basic Application Level Confidentiality Profile, on labels; pixels not looked at",
+        "deidentification_method_code_sequence": [{to_snake_case(keyword): text for keyword, text in CODE.items()}],
         "longitudinal_temporal_information_modified": "REMOVED",
     }
     _warn(array, unknown)
@@ -234,16 +183,12 @@ def _profile() -> tuple[frozenset[str], dict[str, str]]:
     MissingDependencyError
         Without the library that has the table.
     """
-    try:
-        from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as table  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingDependencyError("deidentify=True needs the table of PS3.15: pip install 'xdicom[deidentify]'") from error
-    from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
+    actions, vrs = read_table()
+    from pydicom.datadict import keyword_for_tag  # noqa: PLC0415 - slow to import
 
-    tags = [entry[0] << 16 | entry[1] for entry in table.ALL_TAGS]
-    removed = frozenset(name for tag in tags for name in (NAMES.get(tag, ""), to_snake_case(keyword_for_tag(tag))) if name)
-    vrs = {to_snake_case(entry[4]): entry[0] for entry in DicomDictionary.values() if entry[4]}
-    return removed, vrs | {name: PUBLIC[tag][0] for tag, name in NAMES.items()}
+    names = {tag: to_snake_case(keyword_for_tag(tag)) for tag in vrs}
+    removed = frozenset(name for tag in actions for name in (NAMES.get(tag, ""), names.get(tag, "")) if name)
+    return removed, {names[tag]: vr for tag, vr in vrs.items() if names[tag]} | {name: PUBLIC[tag][0] for tag, name in NAMES.items()}
 
 
 def _warn(array: xr.DataArray, unknown: set[str]) -> None:
@@ -257,8 +202,6 @@ def _warn(array: xr.DataArray, unknown: set[str]) -> None:
     if array.attrs.get("overlay_groups"):
         groups = ", ".join(f"{group:04X}" for group in array.attrs["overlay_groups"])
         found.append(f"there are overlay planes (groups {groups}), which stay behind; what they show may be in the pixels, too")
-    if WHOLE in array.coords or OWN in array.coords:
-        found.append("whole headers that were kept with the array are left out")
     if unknown:
         found.append(f"labels that are neither elements of DICOM nor made by xdicom are left out: {', '.join(sorted(unknown))}")
     for text in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal, TypedDict
@@ -11,16 +12,18 @@ import xarray as xr
 import zarr
 
 from xdicom.errors import InconsistentSeriesError
-from xdicom.export.dicom_profile import deidentify_array, pseudonyms_of
+from xdicom.export.fingerprint import fingerprint_of
 from xdicom.export.ome_levels import SPACE, Method, coarser, plan_levels, write_coarser_block
 from xdicom.export.ome_metadata import VERSION, axis_scales, coarser_axes, multiscales, omero, patient_place, to_ome_dims
-from xdicom.export.zarr_labels import portable
+from xdicom.export.zarr_labels import portable, write_labels
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
+from xdicom.export.zarr_marks import consolidate, is_labelled, mark
 from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_places import Mode, StoreLike, open_target
-from xdicom.export.zarr_values import Form, Written, consolidate, cuts_of, progress_of, values_of, write_array, write_labels
+from xdicom.export.zarr_told import pseudonyms_for, told_of
+from xdicom.export.zarr_values import Form, Written, cuts_of, is_stored, progress_of, remove_halves, stored_keys, values_of, write_array
 from xdicom.labeled.parameters import STORED
-from xdicom.lazy.blocks import Report, over_blocks, zeros_in_blocks
+from xdicom.lazy.blocks import Report, over_blocks, places_of, zeros_in_blocks
 
 
 class OmeZarrOptions(TypedDict, total=False):
@@ -32,6 +35,7 @@ class OmeZarrOptions(TypedDict, total=False):
     codecs: Any
     layout: Layout
     mode: Mode
+    resume: bool
     progress: bool | Report
     storage_options: Mapping[str, Any] | None
     deidentify: bool
@@ -49,6 +53,7 @@ def write_ome_zarr(
     codecs: Any = "auto",
     layout: Layout = "frames",
     mode: Mode = "w-",
+    resume: bool = False,
     progress: bool | Report = True,
     storage_options: Mapping[str, Any] | None = None,
     deidentify: bool = False,
@@ -71,7 +76,7 @@ def write_ome_zarr(
         A path, a URL that fsspec knows, or a Zarr store.
     levels
         Number of levels, or `"auto"` for as many as it takes to come to 128 rows and columns.
-    chunks, shards, codecs, layout, mode, progress, storage_options, deidentify, uid_secret
+    chunks, shards, codecs, layout, mode, resume, progress, storage_options, deidentify, uid_secret
         As for `zarr_store.write_zarr`; dimensions are those of the image (`t`, `c`, `z`, `y`, `x`).
 
     Returns
@@ -82,7 +87,7 @@ def write_ome_zarr(
     Raises
     ------
     SourceError
-        If there is a store already, or storage fails.
+        If there is a store already, what is there to resume is of other values, or storage fails.
     InconsistentSeriesError
         If slices are unevenly spaced, or the stored values of slices can't be averaged because each has its own rescaling.
     ValueError
@@ -99,8 +104,9 @@ def write_ome_zarr(
     """
     if isinstance(codecs, str) and codecs == "original":
         raise ValueError("codecs='original' is of .dicom.to_zarr(): viewers of OME-Zarr do not know the codec of DICOM frames")
-    told = deidentify_array(portable(array), pseudonyms_of(uid_secret)) if deidentify else array
+    told, fingerprint = told_of(array, pseudonyms_for(uid_secret, needs_lasting=resume) if deidentify else None)
     image = portable(to_ome_dims(told))
+    fingerprint = fingerprint or fingerprint_of(told)
     axes = axis_scales(image)
     method = method_of(image)
     steps = plan_levels(
@@ -110,15 +116,19 @@ def write_ome_zarr(
         raise InconsistentSeriesError(
             "every slice has its own rescaling, so that stored values of several have no mean: write .dicom.to_modality(), or levels=1"
         )
-    root = open_target(store, mode, resume=False, storage_options=storage_options, zarr_format=3)
+    root = open_target(store, mode, resume, storage_options, zarr_format=3)
+    if resume:
+        remove_halves(root)
     form = Form(chunks, shards, codecs, layout)
     name = str(image.name)
-    written = write_array(root.require_group("scale0"), image, form, resume=False, progress=progress)
+    written = write_array(root.require_group("scale0"), image, form, resume=resume, progress=progress, fingerprint=fingerprint)
     level, paths, scales = image, [f"scale0/{name}"], [axes]
     for number, step in enumerate(steps, 1):
         source = values_of(root.require_group(f"scale{number - 1}"), name)
         level = coarser(level, step, method)
-        written += _write_level(root.require_group(f"scale{number}"), level, source, step, form, method, progress)
+        fingerprint = hashlib.sha256(f"{fingerprint} {sorted(step.items())} {method}".encode()).hexdigest()
+        group = root.require_group(f"scale{number}")
+        written += _write_level(group, level, source, step, form, method, fingerprint, resume=resume, progress=progress)
         paths.append(f"scale{number}/{name}")
         scales.append(coarser_axes(scales[-1], step, method))
     smallest = np.asarray(values_of(root.require_group(f"scale{len(steps)}"), name)[_sample(level)])
@@ -159,17 +169,29 @@ def _write_level(
     step: Mapping[str, int],
     form: Form,
     method: Method,
+    fingerprint: str,
+    *,
+    resume: bool,
     progress: bool | Report,
 ) -> Written:
     """Write labels of a level, and its values from those of the level before."""
-    dims = tuple(map(str, level.dims))
-    chunk = chunk_shape(dims, level.shape, level.dtype, form.chunks, form.layout)
-    shard = shard_shape(dims, level.shape, level.dtype, chunk, form.shards, form.layout)
-    encoding = {"chunks": chunk, "compressors": compressors_of(form.codecs, level.dtype, 3)}
-    write_labels(group, level, encoding if shard is None else {**encoding, "shards": shard})
-    target = values_of(group, str(level.name))
+    dims, name = tuple(map(str, level.dims)), str(level.name)
+    if not (resume and is_labelled(group, name, fingerprint)):
+        chunk = chunk_shape(dims, level.shape, level.dtype, form.chunks, form.layout)
+        shard = shard_shape(dims, level.shape, level.dtype, chunk, form.shards, form.layout)
+        encoding = {"chunks": chunk, "compressors": compressors_of(form.codecs, level.dtype, 3)}
+        mark(group, name, fingerprint=fingerprint, state="labels")
+        encoding |= {} if shard is None else {"shards": shard}
+        write_labels(group, level, encoding, fingerprint=fingerprint, state="values")
+    target = values_of(group, name)
     blocks = zeros_in_blocks(cuts_of(target, level), level.dtype)
-    numbers = list(np.ndindex(blocks.numblocks))
+    numbers = wanted = list(np.ndindex(blocks.numblocks))
+    if resume:
+        there = stored_keys(target.store, target.path)
+        places = dict(zip(numbers, places_of(blocks), strict=True))
+        wanted = [number for number in numbers if not is_stored(target, places[number], there)]
     write = partial(write_coarser_block, source=source, target=target, factors=tuple(step.get(dim, 1) for dim in dims), method=method)
     with progress_of(progress, f"writing {group.path}", "shards") as report:
-        return Written(len(numbers), 0, sum(over_blocks(write, blocks, numbers, report)))
+        written = Written(len(wanted), len(numbers) - len(wanted), sum(over_blocks(write, blocks, wanted, report)))
+    mark(group, name, fingerprint=fingerprint, state="complete")
+    return written

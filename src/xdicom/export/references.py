@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -12,6 +13,7 @@ from zarr.codecs import BytesCodec, TransposeCodec
 
 from xdicom.errors import InconsistentSeriesError, PixelDataError, SourceError, UnsupportedEncodingError
 from xdicom.export.frame_codec import FrameCodec
+from xdicom.export.zarr_labels import labels_text
 from xdicom.export.zarr_values import equal_bits
 from xdicom.labeled.origins import locate_frames
 from xdicom.labeled.parameters import STORED
@@ -88,6 +90,15 @@ def references_of(array: xr.DataArray) -> References:
     references = _references(array, frames, rows, encodings)
     _compare_one(array, frames, rows, encodings[0])
     return references
+
+
+def fingerprint_of_references(array: xr.DataArray, references: References) -> str:
+    """Digest of the labels of a portable array, and of where each of its chunks lies in sources of which state."""
+    digest = hashlib.sha256(labels_text(array).encode())
+    digest.update("\n".join(references.stamps).encode())
+    for column in (references.source, references.offset, references.length):
+        digest.update(np.ascontiguousarray(column).data)
+    return digest.hexdigest()
 
 
 def encodings_of(frames: FrameTable, rows: np.ndarray) -> tuple[PixelEncoding, ...]:

@@ -13,13 +13,14 @@ import zarr
 
 from xdicom.errors import InconsistentSeriesError, SourceError, UnsupportedEncodingError
 from xdicom.export.ome_metadata import VERSION, AxisScale, axis_scales, multiscales, omero, to_ome_dims
-from xdicom.export.references import References
+from xdicom.export.references import References, fingerprint_of_references
 from xdicom.export.slide_references import tile_references
-from xdicom.export.zarr_labels import portable
+from xdicom.export.zarr_labels import portable, write_labels
 from xdicom.export.zarr_layout import MAX_SHARD_BYTES, Sizes, shard_shape
+from xdicom.export.zarr_marks import consolidate, is_labelled, mark
 from xdicom.export.zarr_original import write_original
 from xdicom.export.zarr_places import Mode, StoreLike, open_target
-from xdicom.export.zarr_values import Form, Written, consolidate, values_of, write_array, write_labels
+from xdicom.export.zarr_values import Form, Written, remove_halves, values_of, write_array
 from xdicom.labeled.color import SAMPLE, to_rgb
 from xdicom.labeled.parameters import STORED
 from xdicom.labeled.slides import grid_of
@@ -37,6 +38,7 @@ class SlideOmeZarrOptions(TypedDict, total=False):
     shards: Sizes
     codecs: Any
     mode: Mode
+    resume: bool
     progress: bool | Report
     storage_options: Mapping[str, Any] | None
 
@@ -48,6 +50,7 @@ def write_slide_ome_zarr(
     shards: Sizes = "auto",
     codecs: Any = "original",
     mode: Mode = "w-",
+    resume: bool = False,
     progress: bool | Report = True,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Written:
@@ -69,7 +72,7 @@ def write_slide_ome_zarr(
         `"original"` moves tiles as they lie in the files, without decoding them; where they are compressed, the store is read
         with this package installed (codecs `xdicom.frame` and `xdicom.rgb_frame`). `"auto"` and compressors as `zarr.create_array`
         takes them write values that any program reads.
-    mode, progress, storage_options
+    mode, resume, progress, storage_options
         As for `zarr_store.write_zarr`.
 
     Returns
@@ -80,7 +83,7 @@ def write_slide_ome_zarr(
     Raises
     ------
     SourceError
-        If the tree has no pyramid, there is a store already, or storage fails.
+        If the tree has no pyramid, there is a store already, what is there to resume is of other tiles, or storage fails.
     UnsupportedEncodingError
         If tiles can't be moved as they lie; the message says why, and `codecs="auto"` writes them anew.
     InconsistentSeriesError
@@ -94,13 +97,15 @@ def write_slide_ome_zarr(
     scales = [_scales(image, level, levels[0]) for level, image in pairs]
     is_original = isinstance(codecs, str) and codecs == "original"
     moved = [_references(level, image) if is_original else None for level, image in pairs]
-    root = open_target(store, mode, resume=False, storage_options=storage_options, zarr_format=3)
+    root = open_target(store, mode, resume, storage_options, zarr_format=3)
+    if resume:
+        remove_halves(root)
     written, paths = Written(0, 0, 0), []
     for number, ((level, image), references) in enumerate(zip(pairs, moved, strict=True)):
         group = root.require_group(f"scale{number}")
         tile = {"y": int(level.attrs["tile_rows"]), "x": int(level.attrs["tile_columns"])}
         if references is not None:
-            written += _move(group, image, references, _shards(image, tile) if shards == "auto" else shards, progress)
+            written += _move(group, image, references, _shards(image, tile) if shards == "auto" else shards, resume, progress)
         else:
             chunks = {dim: min(length, image.sizes[dim]) for dim, length in tile.items()}
             whole_samples = {"c": -1} if SAMPLE in level.dims else {}
@@ -108,7 +113,7 @@ def write_slide_ome_zarr(
             if isinstance(fitted, Mapping):  # of a level that is smaller than a tile
                 fitted = {dim: -1 if chunks.get(dim, 0) < tile.get(dim, 0) else length for dim, length in fitted.items()}
             form = Form({**chunks, **whole_samples}, fitted, codecs)
-            written += write_array(group, image, form, resume=False, progress=progress)
+            written += write_array(group, image, form, resume=resume, progress=progress)
         paths.append(f"scale{number}/{image.name}")
     (entry,) = multiscales(str(levels[0].name), paths, scales, "")
     entry.pop("type", None)
@@ -154,11 +159,17 @@ def _references(level: xr.DataArray, image: xr.DataArray) -> References:
     return tile_references(grid, [channel if dim == "c" else str(dim) for dim in image.dims], is_rgb=SAMPLE in grid.dims)
 
 
-def _move(group: zarr.Group, image: xr.DataArray, references: References, shards: Sizes, progress: bool | Report) -> Written:
+def _move(group: zarr.Group, image: xr.DataArray, references: References, shards: Sizes, resume: bool, progress: bool | Report) -> Written:
     """Write the labels of a level and move its tiles as they lie."""
-    shard = shard_shape(tuple(map(str, image.dims)), image.shape, image.dtype, references.chunk_shape, shards)
-    write_labels(group, image, references.encoding if shard is None else {**references.encoding, "shards": shard})
-    return write_original(values_of(group, str(image.name)), references, resume=False, progress=progress)
+    name, fingerprint = str(image.name), fingerprint_of_references(image, references)
+    if not (resume and is_labelled(group, name, fingerprint)):
+        shard = shard_shape(tuple(map(str, image.dims)), image.shape, image.dtype, references.chunk_shape, shards)
+        encoding = references.encoding if shard is None else {**references.encoding, "shards": shard}
+        mark(group, name, fingerprint=fingerprint, state="labels")
+        write_labels(group, image, encoding, fingerprint=fingerprint, state="values")
+    written = write_original(values_of(group, name), references, resume=resume, progress=progress)
+    mark(group, name, fingerprint=fingerprint, state="complete")
+    return written
 
 
 def _scales(image: xr.DataArray, level: xr.DataArray, finest: xr.DataArray) -> list[AxisScale]:

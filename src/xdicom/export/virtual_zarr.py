@@ -8,8 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import quote
 
 import numpy as np
@@ -19,27 +18,44 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
-from xdicom.errors import MissingDependencyError, MultipleSeriesError, SourceError
+from xdicom.errors import MissingDependencyError, MultipleSeriesError
 from xdicom.export.references import References
 from xdicom.export.slide_references import references_of
-from xdicom.export.zarr_labels import portable
+from xdicom.export.zarr_labels import portable, write_labels
+from xdicom.export.zarr_marks import consolidate
 from xdicom.export.zarr_pipelines import own_pipeline
-from xdicom.export.zarr_values import consolidate, write_labels
+from xdicom.export.zarr_places import write_object
 from xdicom.index.arrange import arrange
 from xdicom.index.scan import scan_sources
 from xdicom.labeled.build import label
 from xdicom.labeled.origins import remember
+from xdicom.lazy.blocks import Report
 from xdicom.lazy.frames import frames_to_dask
 from xdicom.sources.chain import is_local
 from xdicom.sources.locate import locate
 
+STEP = 4096
+"""References between two reports of progress."""
+
 if TYPE_CHECKING:
-    from icechunk import IcechunkStore  # type: ignore[import-not-found,unused-ignore]
     from virtualizarr.manifests import ManifestStore  # type: ignore[import-not-found,unused-ignore]
 
 
+class KerchunkOptions(TypedDict, total=False):
+    """Options of `write_kerchunk`."""
+
+    storage_options: Mapping[str, Any] | None
+    progress: Report | None
+
+
 @own_pipeline()
-def write_kerchunk(array: xr.DataArray, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+def write_kerchunk(
+    array: xr.DataArray,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    progress: Report | None = None,
+) -> dict[str, Any]:
     """References to the frames of an array as a kerchunk file (JSON, of Zarr format 3).
 
     Any program opens it through fsspec's `ReferenceFileSystem`; where frames are encapsulated or have unused bits, it needs
@@ -50,7 +66,11 @@ def write_kerchunk(array: xr.DataArray, path: str | os.PathLike[str] | None = No
     array
         `stored_values` whose series was opened in this process.
     path
-        Local path of the file; None writes none.
+        Path or URL of the file, which gets its name when it is whole; None writes none.
+    storage_options
+        Options for a file that is not local.
+    progress
+        Told of references made, and their number.
 
     Returns
     -------
@@ -66,66 +86,17 @@ def write_kerchunk(array: xr.DataArray, path: str | os.PathLike[str] | None = No
     store, name = _labels_store(array, references), str(array.name)
     refs: dict[str, Any] = {key: _inline(data) for key, data in _contents(store).items()}
     target = zarr.open_array(store, path=name, mode="r")
-    urls = [_file_url(url) for url in references.urls]
+    urls = [file_url(url) for url in references.urls]
     flat = (column.reshape(-1).tolist() for column in (references.source, references.offset, references.length))
-    for index, source, offset, length in zip(np.ndindex(references.source.shape), *flat, strict=True):
+    for number, (index, source, offset, length) in enumerate(zip(np.ndindex(references.source.shape), *flat, strict=True), 1):
+        if progress is not None and (number % STEP == 0 or number == references.source.size):
+            progress(number, references.source.size)
         if source >= 0:
             refs[f"{name}/{target.metadata.encode_chunk_key(index)}"] = [urls[source], offset, length]
     whole = {"version": 1, "refs": refs}
     if path is not None:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(json.dumps(whole))
+        write_object(path, json.dumps(whole).encode(), storage_options)
     return whole
-
-
-@own_pipeline()
-def write_icechunk(array: xr.DataArray, store: IcechunkStore, *, group: str = "") -> int:
-    """References to the frames of an array in an icechunk store, which the caller commits.
-
-    Sources are noted with their state: reading one that has changed since is an error of icechunk.
-
-    Parameters
-    ----------
-    array
-        `stored_values` whose series was opened in this process.
-    store
-        Store of a writable session whose repository has a virtual chunk container for the place of the sources.
-    group
-        Path of the group that the array comes into.
-
-    Returns
-    -------
-    int
-        Number of references.
-
-    Raises
-    ------
-    SourceError
-        If the repository has no container for a source, or as `references.references_of`.
-    InconsistentSeriesError, UnsupportedEncodingError, PixelDataError
-        As `references.references_of`.
-    """
-    try:
-        from icechunk import VirtualChunkSpec  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingDependencyError("references in icechunk need icechunk: pip install 'xdicom[virtual]'") from error
-    references = references_of(array)
-    root = zarr.open_group(store, path=group, mode="a", zarr_format=3)
-    write_labels(root, portable(array), references.encoding)
-    marks = [_state(stamp) for stamp in references.stamps]
-    urls = [_file_url(url, encoded=True) for url in references.urls]
-    specs = [
-        VirtualChunkSpec(list(index), urls[source], int(references.offset[index]), int(references.length[index]), **marks[source])
-        for index in np.ndindex(references.source.shape)
-        if (source := int(references.source[index])) >= 0
-    ]
-    failed = store.set_virtual_refs(f"{group.strip('/')}/{array.name}".strip("/"), specs)
-    if failed:
-        shown = next(spec.location for spec in specs if tuple(spec.index) in set(map(tuple, failed)))
-        raise SourceError(
-            f"the repository has no virtual chunk container for {len(failed)} of {len(specs)} frames, such as those in {shown}"
-        )
-    return len(specs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +158,7 @@ class DicomParser:
 
 
 def _manifest(make: Any, references: References) -> Any:
-    urls = np.array([*map(_file_url, references.urls), ""], np.dtypes.StringDType())
+    urls = np.array([*map(file_url, references.urls), ""], np.dtypes.StringDType())
     missing = references.source < 0
     return make.from_arrays(
         paths=urls[references.source],
@@ -236,18 +207,6 @@ def _inline(data: bytes) -> str:
     return data.decode() if data.startswith(b"{") else "base64:" + base64.b64encode(data).decode()
 
 
-def _file_url(url: str, *, encoded: bool = False) -> str:
+def file_url(url: str, *, encoded: bool = False) -> str:
     """URL of a source; that of a local path has `file://` in front."""
     return f"file://{quote(url) if encoded else url}" if is_local(url) else url
-
-
-def _state(stamp: str) -> dict[str, Any]:
-    """Change marker of a source as icechunk has it: the end of the second of its last change, or its etag."""
-    if stamp.isdigit():
-        return {"last_updated_at_checksum": datetime.fromtimestamp(int(stamp) // 10**9, UTC) + timedelta(seconds=1)}
-    if stamp.startswith(('"', "W/")):
-        return {"etag_checksum": stamp}
-    try:
-        return {"last_updated_at_checksum": datetime.fromisoformat(stamp)} if stamp else {}
-    except ValueError:
-        return {"etag_checksum": stamp}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -11,14 +12,17 @@ import zarr
 from zarr.storage import MemoryStore
 
 from xdicom.errors import SourceError
-from xdicom.export.virtual_zarr import write_icechunk, write_kerchunk
+from xdicom.export.virtual_icechunk import write_icechunk
+from xdicom.export.virtual_zarr import write_kerchunk
+from xdicom.export.zarr_places import write_object
 from xdicom.labeled.build import STORED_VALUES
+from xdicom.lazy.blocks import Report
 
 if TYPE_CHECKING:
     from icechunk import IcechunkStore  # type: ignore[import-not-found,unused-ignore]
 
 
-def _arrays(tree: xr.DataTree) -> dict[str, xr.DataArray]:
+def arrays_of(tree: xr.DataTree) -> dict[str, xr.DataArray]:
     """Stored values of each node that has them, by its path.
 
     Raises
@@ -34,16 +38,22 @@ def _arrays(tree: xr.DataTree) -> dict[str, xr.DataArray]:
     return found
 
 
-def write_kerchunk_tree(tree: xr.DataTree, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+def write_kerchunk_tree(
+    tree: xr.DataTree,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    progress: Report | None = None,
+) -> dict[str, Any]:
     """References to the frames of all arrays of a tree as one kerchunk file (JSON, of Zarr format 3).
 
     Parameters and errors are those of `virtual_zarr.write_kerchunk`; `xarray.open_datatree` opens the store as a tree.
     """
     refs: dict[str, Any] = {}
     groups: dict[str, str] = {}
-    for node, array in _arrays(tree).items():
+    for node, array in arrays_of(tree).items():
         prefix = "" if node == "." else f"{node}/"
-        for key, entry in write_kerchunk(array)["refs"].items():
+        for key, entry in write_kerchunk(array, progress=progress)["refs"].items():
             refs[f"{prefix}{key}"] = entry
         parts = node.split("/")
         groups |= {"/".join(parts[:i]): "" for i in range(1, len(parts))} if prefix else {}
@@ -51,8 +61,7 @@ def write_kerchunk_tree(tree: xr.DataTree, path: str | os.PathLike[str] | None =
         refs.setdefault(f"{group}/zarr.json".lstrip("/"), _empty_group())
     whole = {"version": 1, "refs": refs}
     if path is not None:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(json.dumps(whole))
+        write_object(path, json.dumps(whole).encode(), storage_options)
     return whole
 
 
@@ -64,9 +73,9 @@ def _empty_group() -> str:
 def write_icechunk_tree(tree: xr.DataTree, store: IcechunkStore, *, group: str = "") -> int:
     """References to the frames of all arrays of a tree in an icechunk store, which the caller commits; how many there are.
 
-    Parameters and errors are those of `virtual_zarr.write_icechunk`.
+    Parameters and errors are those of `virtual_icechunk.write_icechunk`.
     """
     return sum(
         write_icechunk(array, store, group="/".join(part for part in (group, "" if node == "." else node) if part))
-        for node, array in _arrays(tree).items()
+        for node, array in arrays_of(tree).items()
     )

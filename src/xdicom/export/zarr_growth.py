@@ -10,8 +10,9 @@ import zarr
 
 from xdicom.errors import InconsistentSeriesError, SourceError
 from xdicom.export.fingerprint import fingerprint_of
-from xdicom.export.zarr_labels import equal_attrs
-from xdicom.export.zarr_values import Written, mark, marks_of, quiet, template_of, values_of, write_values
+from xdicom.export.zarr_labels import equal_attrs, template_of
+from xdicom.export.zarr_marks import mark, marks_of, quiet
+from xdicom.export.zarr_values import Written, values_of, write_values
 from xdicom.lazy.blocks import Report
 
 _OF_ONE_PART = frozenset({

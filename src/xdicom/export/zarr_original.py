@@ -17,11 +17,13 @@ from xdicom.errors import PixelDataError
 from xdicom.export.fingerprint import fingerprint_of
 from xdicom.export.references import References
 from xdicom.export.slide_references import references_of
+from xdicom.export.zarr_labels import write_labels
 from xdicom.export.zarr_layout import shard_shape
-from xdicom.export.zarr_values import Form, Written, is_labelled, is_stored, mark, progress_of, stored_keys, values_of, write_labels
+from xdicom.export.zarr_marks import is_labelled, mark
+from xdicom.export.zarr_values import Form, Written, is_stored, progress_of, stored_keys, values_of
 from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import from_cells
-from xdicom.sources.ranges import read_ranges
+from xdicom.sources.ranges import read_many_into
 
 _NOTHING = 2**64 - 1
 """Offset and length of a chunk that a shard has not."""
@@ -44,8 +46,7 @@ def write_original_array(group: zarr.Group, array: xr.DataArray, form: Form, *, 
     if not (resume and is_labelled(group, name, fingerprint)):
         encoding = original_encoding(array, references, form)
         mark(group, name, fingerprint=fingerprint, state="labels")
-        write_labels(group, array, encoding)
-        mark(group, name, fingerprint=fingerprint, state="values")
+        write_labels(group, array, encoding, fingerprint=fingerprint, state="values")
     written = write_original(values_of(group, name), references, resume=resume, progress=progress)
     mark(group, name, fingerprint=fingerprint, state="complete")
     return written
@@ -134,28 +135,29 @@ class _Shards:
 
 
 def _write_shard(shard: _Shard) -> np.ndarray:
-    """Read the bytes of the chunks of a shard and write them to the store; how many there were."""
-    flat = shard.source.reshape(-1)
-    chunks: list[bytes] = [b""] * len(flat)
-    for number, (url, stamp) in enumerate(zip(shard.urls, shard.stamps, strict=True)):
-        mine = np.flatnonzero(flat == number)
-        datas = read_ranges(url, shard.offset.reshape(-1)[mine], shard.length.reshape(-1)[mine], stamp=stamp)
-        for i, data in zip(mine.tolist(), datas, strict=True):
-            wanted = int(shard.length.reshape(-1)[i])
-            if len(data) < wanted:
-                raise PixelDataError(f"a frame should have {wanted} bytes, {len(data)} are there: the source is cut short (in {url})")
-            chunks[i] = bytes(data)
-    if shard.has_index or chunks[0]:
-        data = b"".join(chunks) + (_index(chunks) if shard.has_index else b"")
-        sync(shard.store.set(shard.key, default_buffer_prototype().buffer.from_bytes(data)))
-    return np.full(shard.shape, sum(map(len, chunks)), np.int64)
+    """Read the bytes of the chunks of a shard, each into its place, and write them to the store; how many there were."""
+    source, lengths = shard.source.reshape(-1), np.where(shard.source >= 0, shard.length, 0).reshape(-1)
+    ends, index = np.cumsum(lengths), _index(lengths) if shard.has_index else b""
+    total = int(ends[-1])
+    data = np.empty(total + len(index), np.uint8)
+    data[total:] = np.frombuffer(index, np.uint8)
+    there = np.flatnonzero(lengths)
+    places = [data[end - length : end] for end, length in zip(ends[there].tolist(), lengths[there].tolist(), strict=True)]
+    urls, stamps = [shard.urls[i] for i in source[there]], [shard.stamps[i] for i in source[there]]
+    counts = read_many_into(urls, shard.offset.reshape(-1)[there], places, stamps)
+    for url, count, place in zip(urls, counts, places, strict=True):
+        if count < len(place):
+            raise PixelDataError(f"a frame should have {len(place)} bytes, {count} are there: the source is cut short (in {url})")
+    if len(data):
+        sync(shard.store.set(shard.key, default_buffer_prototype().buffer.from_array_like(data)))
+    return np.full(shard.shape, total, np.int64)
 
 
-def _index(chunks: list[bytes]) -> bytes:
+def _index(lengths: np.ndarray) -> bytes:
     """Index of a shard, as the codec `sharding_indexed` has it: offset and length of each chunk, and their checksum."""
-    lengths = np.array([len(chunk) for chunk in chunks], np.uint64)
-    offsets = np.concatenate([np.zeros(1, np.uint64), np.cumsum(lengths)[:-1]])
-    entries = np.where(lengths[:, None] > 0, np.stack([offsets, lengths], axis=1), np.uint64(_NOTHING)).astype("<u8").tobytes()
+    sizes = lengths.astype(np.uint64)
+    offsets = np.concatenate([np.zeros(1, np.uint64), np.cumsum(sizes)[:-1]])
+    entries = np.where(sizes[:, None] > 0, np.stack([offsets, sizes], axis=1), np.uint64(_NOTHING)).astype("<u8").tobytes()
     return entries + crc32c(entries).to_bytes(4, "little")
 
 

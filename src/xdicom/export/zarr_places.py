@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+from uuid import uuid4
 
 import zarr
 from zarr.abc.store import Store
+from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
+from zarr.storage import FsspecStore
 
 from xdicom.errors import SourceError
 
@@ -80,6 +86,8 @@ def open_stored(store: StoreLike, storage_options: Mapping[str, Any] | None = No
 
 def _opened_with(store: StoreLike, storage_options: Mapping[str, Any] | None) -> tuple[Any, dict[str, Any]]:
     place = os.fspath(store) if isinstance(store, os.PathLike) else store
+    if isinstance(place, str) and place.startswith("file://"):
+        place = url2pathname(urlsplit(place).path)  # as a folder, files get their names when they are whole
     return place, {"storage_options": None if storage_options is None else dict(storage_options)}
 
 
@@ -116,3 +124,41 @@ def stored_bytes(store: StoreLike, storage_options: Mapping[str, Any] | None = N
     """
     root = open_stored(store, storage_options)
     return int(sync(root.store.getsize_prefix(root.path)))
+
+
+def write_object(target: str | os.PathLike[str], data: bytes, storage_options: Mapping[str, Any] | None = None) -> None:
+    """Write one file or object, which gets its name when it is whole.
+
+    Raises
+    ------
+    SourceError
+        If it can't be written.
+    """
+    place, _ = _opened_with(target, storage_options)
+    try:
+        if "://" not in place:
+            half = f"{place}.{uuid4().hex}.partial"
+            try:
+                with open(half, "wb") as file:
+                    file.write(data)
+                os.replace(half, place)
+            finally:
+                Path(half).unlink(missing_ok=True)
+            return
+        folder, _, name = place.rpartition("/")
+        store = FsspecStore.from_url(folder, storage_options=dict(storage_options or {}))
+        sync(store.set(name, default_buffer_prototype().buffer.from_bytes(data)))
+    except OSError as error:
+        raise SourceError(f"{place} can't be written: {error.strerror or type(error).__name__}") from error
+
+
+def object_there(target: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None) -> bytes | None:
+    """Content of a file or object; None where there is none."""
+    place, _ = _opened_with(target, storage_options)
+    if "://" not in place:
+        return Path(place).read_bytes() if Path(place).is_file() else None
+    folder, _, name = place.rpartition("/")
+    found = sync(
+        FsspecStore.from_url(folder, storage_options=dict(storage_options or {}), read_only=True).get(name, default_buffer_prototype())
+    )
+    return None if found is None else found.to_bytes()

@@ -8,15 +8,17 @@ from typing import Any, Literal, TypedDict
 import xarray as xr
 import zarr
 
-from xdicom.export.dicom_profile import Pseudonyms, check_profile, deidentify_array, deidentify_attrs, node_paths, pseudonyms_of
-from xdicom.export.fingerprint import fingerprint_of
+from xdicom.export.dicom_profile import deidentify_attrs, node_paths
+from xdicom.export.pseudonyms import Pseudonyms
 from xdicom.export.zarr_growth import append_array
 from xdicom.export.zarr_labels import plain_attrs, portable
 from xdicom.export.zarr_layout import Layout, Sizes
+from xdicom.export.zarr_marks import consolidate
 from xdicom.export.zarr_original import write_original_array
 from xdicom.export.zarr_pipelines import own_pipeline
 from xdicom.export.zarr_places import Mode, StoreLike, open_existing, open_target
-from xdicom.export.zarr_values import Form, Region, Written, consolidate, remove_halves, write_array
+from xdicom.export.zarr_told import pseudonyms_for, told_of
+from xdicom.export.zarr_values import Form, Region, Written, remove_halves, write_array
 from xdicom.lazy.blocks import Report
 
 
@@ -140,7 +142,7 @@ def write_zarr(
         root = open_existing(store, storage_options)
         if resume:
             remove_halves(root)
-        part, fingerprint = _told(array, pseudonyms)
+        part, fingerprint = told_of(array, pseudonyms)
         written = append_array(root, part, append_dim, resume=resume, progress=progress, fingerprint=fingerprint)
     else:
         root = open_target(store, mode, resume or region is not None, storage_options, zarr_format)
@@ -205,25 +207,14 @@ def _pseudonyms(deidentify: bool, secret: str | bytes | None, codecs: Any, *, ne
     Raises
     ------
     ValueError
-        If it can't be: with frames moved as they are, or without a secret where an earlier run has made UIDs.
+        If it can't be, because frames are to be moved as they are.
     """
     if not deidentify:
         return None
     if isinstance(codecs, str) and codecs == "original":
         raise ValueError("codecs='original' moves frames as they are, with comments in code streams and overlays in unused bits: "
                          "leave it out to de-identify")  # fmt: skip
-    if needs_lasting and secret is None:
-        raise ValueError("to go on with a de-identified store, or to add to one, takes the uid_secret that it was begun with")
-    check_profile()
-    return pseudonyms_of(secret)
-
-
-def _told(array: xr.DataArray, pseudonyms: Pseudonyms | None) -> tuple[xr.DataArray, str]:
-    """The portable array with the labels that may be told, and the fingerprint it is known by (empty: its own)."""
-    whole = portable(array)
-    if pseudonyms is None:
-        return whole, ""
-    return portable(deidentify_array(whole, pseudonyms)), pseudonyms.digest(fingerprint_of(whole))
+    return pseudonyms_for(secret, needs_lasting=needs_lasting)
 
 
 def _write(
@@ -240,7 +231,7 @@ def _write(
         if region is not None or group.metadata.zarr_format == 2:
             raise ValueError("codecs='original' writes whole arrays of Zarr format 3: leave region= and zarr_format= out")
         return write_original_array(group, portable(array), form, resume=resume, progress=progress)
-    told, fingerprint = _told(array, pseudonyms)
+    told, fingerprint = told_of(array, pseudonyms)
     return write_array(group, told, form, resume=resume, progress=progress, region=region, fingerprint=fingerprint)
 
 

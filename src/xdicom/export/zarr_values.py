@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,13 +17,13 @@ from zarr.core.sync import sync
 
 from xdicom.errors import SourceError
 from xdicom.export.fingerprint import fingerprint_of
+from xdicom.export.zarr_labels import write_labels
 from xdicom.export.zarr_layout import Layout, Sizes, chunk_shape, compressors_of, shard_shape
+from xdicom.export.zarr_marks import is_labelled, mark
 from xdicom.index.progress import progress_bar
-from xdicom.lazy.blocks import Place, Report, over_blocks, places_of, zeros_in_blocks
+from xdicom.lazy.blocks import Place, Report, over_blocks, places_of
 from xdicom.lazy.frames import recut_frames
 
-MARK = "xdicom_export"
-"""Attribute of a group: of what each of its arrays is a copy, and how far it is written."""
 Region = Mapping[str, slice]
 """Part of an array by dimension."""
 
@@ -89,33 +88,13 @@ def write_array(
     if not (resume and is_labelled(group, name, fingerprint)):
         encoding = {"chunks": chunk, "shards": shard, "compressors": compressors_of(form.codecs, array.dtype, zarr_format)}
         mark(group, name, fingerprint=fingerprint, state="labels")
-        write_labels(group, array, {key: value for key, value in encoding.items() if key != "shards" or value is not None})
-        mark(group, name, fingerprint=fingerprint, state="values")
+        encoding = {key: value for key, value in encoding.items() if key != "shards" or value is not None}
+        write_labels(group, array, encoding, fingerprint=fingerprint, state="values")
     target = values_of(group, name)
     written = write_values(target, array, resume=resume, progress=progress, region=region)
     if region is None:
         mark(group, name, fingerprint=fingerprint, state="complete")
     return written
-
-
-def write_labels(group: zarr.Group, array: xr.DataArray, encoding: Mapping[str, Any]) -> None:
-    """Write all of a portable array but its values, of which the store has the form afterwards."""
-    template = template_of(array)
-    template.attrs = dict(_again(group).attrs)
-    for name in template.variables:
-        if str(name) in group:  # from a run that came no further
-            del group[str(name)]
-    with quiet():
-        template.to_zarr(
-            group.store, group=group.path, mode="a", compute=False, consolidated=False, safe_chunks=False,
-            zarr_format=group.metadata.zarr_format, encoding={array.name: dict(encoding)},
-        )  # fmt: skip
-
-
-def template_of(array: xr.DataArray) -> xr.Dataset:
-    """The array without its values: xarray writes the labels of it, and no value."""
-    nothing = zeros_in_blocks(tuple((size,) for size in array.shape), array.dtype)
-    return array.copy(data=nothing).to_dataset(promote_attrs=False)
 
 
 def values_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
@@ -265,58 +244,6 @@ def _compare_one(target: zarr.Array[Any], array: xr.DataArray, place: Place, off
 def equal_bits(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two arrays have the same values; NaN equals NaN."""
     return bool(one.shape == other.shape and one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"))
-
-
-def marks_of(group: zarr.Group) -> dict[str, Any]:
-    """What is noted of each array in a group."""
-    marks: Any = _again(group).attrs.get(MARK, {})
-    return dict(marks)
-
-
-def mark(group: zarr.Group, name: str, **what: Any) -> None:
-    """Note of the array `name` of what it is a copy, and how far it is written."""
-    marks = marks_of(group)
-    if marks.get(name) != what:
-        with quiet():
-            _again(group).attrs.update({MARK: {**marks, name: what}})
-
-
-def _again(group: zarr.Group) -> zarr.Group:
-    """The group as it is in the store now, with the consolidated metadata that readers use until it is renewed."""
-    return zarr.open_group(group.store, path=group.path, mode="r" if group.read_only else "r+", zarr_format=group.metadata.zarr_format)
-
-
-def is_labelled(group: zarr.Group, name: str, fingerprint: str) -> bool:
-    """Whether an interrupted run had come as far as the values of the array `name`.
-
-    Raises
-    ------
-    SourceError
-        If what is there was made of something else.
-    """
-    noted = marks_of(group).get(name)
-    if noted is None:
-        if name in group:
-            raise SourceError(f"{group.store_path} has {name!r} from another writer: what is missing is unknown; mode='w' replaces it")
-        return False
-    if noted["fingerprint"] != fingerprint:
-        raise SourceError(f"{group.store_path} has {name!r} of another array, or its source has changed since; mode='w' replaces it")
-    return bool(noted["state"] != "labels")
-
-
-def consolidate(root: zarr.Group) -> None:
-    """Gather the metadata of the whole store in its root, as `xarray.open_zarr` looks for it: one request opens it all."""
-    with quiet():
-        zarr.consolidate_metadata(root.store, path=root.path, zarr_format=root.metadata.zarr_format)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without what is known and meant: that consolidated metadata is no part of format 3, that an archive keeps old entries."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
-        warnings.filterwarnings("ignore", "Duplicate name")
-        yield
 
 
 def progress_of(progress: bool | Report, title: str, unit: str) -> AbstractContextManager[Callable[[int, int], None] | None]:

@@ -12,11 +12,14 @@ import xarray as xr
 import zarr
 
 from xdicom.errors import SourceError
-from xdicom.export.dicom_profile import deidentify_array, node_paths, pseudonyms_of
+from xdicom.export.dicom_kept import OWN, WHOLE, keep_headers
+from xdicom.export.dicom_profile import deidentify_array, node_paths
+from xdicom.export.pseudonyms import pseudonyms_of
 from xdicom.export.zarr_labels import equal_attrs, portable
+from xdicom.export.zarr_marks import marks_of
 from xdicom.export.zarr_pipelines import ArrayToRead, array_to_read, own_pipeline
 from xdicom.export.zarr_places import StoreLike, open_stored
-from xdicom.export.zarr_values import equal_bits, in_blocks, marks_of, progress_of
+from xdicom.export.zarr_values import equal_bits, in_blocks, progress_of
 from xdicom.lazy.blocks import Place, Report, over_blocks
 
 _SHOWN = 10
@@ -80,16 +83,18 @@ def verify_zarr(
     SourceError
         If there is no such store or array in it.
     """
-    array = portable(array)
-    if uid_secret is not None:
-        array = portable(deidentify_array(array, pseudonyms_of(uid_secret)))
-    found, name = open_stored(store, storage_options), str(array.name)
+    found, name = open_stored(store, storage_options), "values" if array.name is None else str(array.name)
     if group:
         if not isinstance(inner := found.get(group), zarr.Group):
             raise SourceError(f"there is no group {group!r} in {found.store_path}")
         found = inner
     if name not in found:
         raise SourceError(f"there is no array {name!r} in {found.store_path}")
+    if {OWN, WHOLE} <= set(found.array_keys()) and OWN not in array.coords:
+        array = keep_headers(array)
+    array = portable(array)
+    if uid_secret is not None:
+        array = portable(deidentify_array(array, pseudonyms_of(uid_secret)))
     labels = tuple(_different_labels(array, found))
     target = array_to_read(found, name)
     if any(label.startswith(("shape is", "values are")) for label in labels):

@@ -7,17 +7,22 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import xdicom
 from xdicom import errors
-from xdicom.accessor import DicomAccessor
+from xdicom.accessor import DicomAccessor, DicomTreeAccessor
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 PUBLIC = [name for name in xdicom.__all__ if name != "__version__"]
 METHODS = [name for name in vars(DicomAccessor) if not name.startswith("_")]
+CALLS = [
+    value for accessor in (DicomAccessor, DicomTreeAccessor) for name, value in vars(accessor).items()
+    if inspect.isfunction(value) and not name.startswith("_")
+]  # fmt: skip
 
 
 def test_public_names_are_the_documented_ones() -> None:
@@ -60,9 +65,8 @@ def test_method_of_the_accessor_has_a_docstring(name: str) -> None:
     assert inspect.getdoc(getattr(DicomAccessor, name))
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if inspect.isfunction(vars(DicomAccessor)[name])])
-def test_method_of_the_accessor_tells_of_each_of_its_parameters_and_of_no_array(name: str) -> None:
-    method = getattr(DicomAccessor, name)
+@pytest.mark.parametrize("method", CALLS, ids=lambda method: method.__qualname__)
+def test_method_of_an_accessor_tells_of_each_of_its_parameters_and_of_no_array(method: Callable[..., object]) -> None:
     self, *parameters = inspect.signature(method).parameters
     _, _, listed = (inspect.getdoc(method) or "").partition("Parameters\n----------\n")
     told = re.findall(r"^(\S.*)\n    ", listed.partition("\n\n")[0], re.MULTILINE)

@@ -5,7 +5,7 @@ gives a series as a labelled array, and `open_study` gives all series at a locat
 is a method of its accessor `.dicom`.
 """
 
-from xdicom.accessor import DicomAccessor
+from xdicom.accessor import DicomAccessor, DicomTreeAccessor
 from xdicom.api import Catalog, open_frames, open_series, open_slide, open_study, scan
 from xdicom.errors import (
     InconsistentSeriesError,
@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Catalog",
     "DicomAccessor",
+    "DicomTreeAccessor",
     "InconsistentSeriesError",
     "MissingDependencyError",
     "MultipleSeriesError",

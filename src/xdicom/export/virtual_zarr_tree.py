@@ -47,7 +47,26 @@ def write_kerchunk_tree(
 ) -> dict[str, Any]:
     """References to the frames of all arrays of a tree as one kerchunk file (JSON, of Zarr format 3).
 
-    Parameters and errors are those of `virtual_zarr.write_kerchunk`; `xarray.open_datatree` opens the store as a tree.
+    `xarray.open_datatree` opens the store as a tree.
+
+    Parameters
+    ----------
+    tree
+        Arrays of stored values that were opened in this process.
+    path, storage_options
+        Path or URL of the file, and options of the storage that it lies in; None writes none.
+    progress
+        Told of references made, and their number.
+
+    Returns
+    -------
+    dict
+        What the file holds: text of metadata, base64 of labels, `[url, offset, length]` of frames.
+
+    Raises
+    ------
+    SourceError, InconsistentSeriesError, UnsupportedEncodingError, PixelDataError
+        As for a single array.
     """
     refs: dict[str, Any] = {}
     groups: dict[str, str] = {}

@@ -174,9 +174,24 @@ def write_zarr_tree(
 ) -> Written:
     """Write every array of a tree to one Zarr store, a group for each node; `xarray.open_datatree(store)` gives it back.
 
-    Parameters are those of `write_zarr`; of `chunks` and `shards` each array takes the dimensions that it has. What nodes
-    tell of files that were not read or are odd (`problems`, `notes`) stays behind: it names files. With `deidentify`, groups
-    are named by modality and number (`ct_1`), since names of nodes are made of descriptions.
+    What nodes tell of files that were not read or are odd (`problems`, `notes`) stays behind: it names files. With
+    `deidentify`, groups are named by modality and number (`ct_1`), since names of nodes are made of descriptions.
+
+    Parameters
+    ----------
+    tree
+        A tree of labelled arrays.
+    store
+        A path, a URL that fsspec knows, or a Zarr store.
+    chunks, shards
+        As for a single array, which takes the dimensions that it has.
+    codecs, layout, mode, resume, progress, storage_options, zarr_format, deidentify, uid_secret
+        As for a single array.
+
+    Returns
+    -------
+    Written
+        Shards and bytes of values of all arrays.
 
     Raises
     ------

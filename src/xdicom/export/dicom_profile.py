@@ -30,7 +30,7 @@ _OF_NO_ELEMENT = frozenset({
     "energy_window", "detector", "velocity_encoding", "rr_interval", "stored_values", "x", "y", "z", "px", "py", "pz", "t", "c", "sample",
     "fill_value", "frame_number", "overlay", "overlays", "ultrasound_pixel_spacing", "ultrasound_regions",
     "image_position_patient_x", "image_position_patient_y", "image_position_patient_z", "window_explanation", "image_index",
-    "deidentification_method_code_sequence", "velocity_encoding_direction_x", "velocity_encoding_direction_y",
+    "assumed_private_creators", "deidentification_method_code_sequence", "velocity_encoding_direction_x", "velocity_encoding_direction_y",
     "velocity_encoding_direction_z", "phase_number", "temporal_position",
     "philips_scale_slope", "philips_scale_intercept", "philips_suv_scale_factor", "philips_activity_concentration_scale_factor",
 })  # fmt: skip

@@ -25,6 +25,7 @@ from benchmarks import inputs
 from benchmarks.conftest import Race
 from xdicom.lazy.frames import read_block
 from xdicom.model.encoding import PixelEncoding
+from xdicom.pixels.codecs import has_safe_openjph
 from xdicom.pixels.decode import decode_frame
 from xdicom.pixels.encode import encode_frame
 from xdicom.pixels.samples import byte_order
@@ -194,7 +195,7 @@ CODECS = {
     "JPEG Lossless SV1": ("1.2.840.10008.1.2.4.70", imagecodecs.ljpeg_decode),
     "JPEG-LS": ("1.2.840.10008.1.2.4.80", imagecodecs.jpegls_decode),
     "JPEG 2000": ("1.2.840.10008.1.2.4.90", imagecodecs.jpeg2k_decode),
-    "HTJ2K": ("1.2.840.10008.1.2.4.201", imagecodecs.htj2k_decode),
+    "HTJ2K": ("1.2.840.10008.1.2.4.201", imagecodecs.htj2k_decode if has_safe_openjph() else imagecodecs.jpeg2k_decode),
     "uncompressed": ("1.2.840.10008.1.2.1", None),
 }
 
@@ -230,11 +231,14 @@ def test_decoding_a_frame(race: Race, name: str) -> None:
         for _ in range(8):
             pydicom.pixels.pixel_array(ds, raw=True)
 
+    # Damaged streams can end the process in an older OpenJPH: there another codec is in use, and what that costs is shown.
+    others = {} if name != "HTJ2K" or has_safe_openjph() else {"OpenJPH": lambda: [imagecodecs.htj2k_decode(stream) for _ in range(8)]}
+
     race(
         f"Decoding a 512x512 frame, {name}",
         ours,
         peers={"pydicom": by_pydicom} if pydicom.pixels.get_decoder(uid).is_available else {},
-        limits={"memcpy" if name == "uncompressed" else "imagecodecs": by_imagecodecs},
+        limits={"memcpy" if name == "uncompressed" else "imagecodecs": by_imagecodecs, **others},
         per=8,
         unit="ms a frame",
         wanted={"memcpy" if name == "uncompressed" else "imagecodecs": 1.5 if name == "uncompressed" else 1.1},

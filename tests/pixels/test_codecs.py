@@ -15,7 +15,7 @@ from builders.samples import Array
 from builders.streams import encode_frame, encode_rle
 from pixels.forms import FORMS, SYNTAXES, Form, encoding_of, items
 from xdicom.errors import MissingDependencyError, PixelDataError, UnsupportedEncodingError
-from xdicom.pixels.codecs import DECODERS, _decode_high_throughput, _decode_turned, _has_safe_openjph
+from xdicom.pixels.codecs import DECODERS, _decode_high_throughput, _decode_turned, has_safe_openjph
 from xdicom.pixels.decode import decode_frame
 from xdicom.pixels.jpeg_2000_stream import parse_jpeg_2000
 from xdicom.pixels.streams import StreamHeader
@@ -172,7 +172,7 @@ def test_high_throughput_samples_of_32_bits_are_exact_or_refused_where_openjph_i
     image = np.array([[0, 1, 2**31 - 1], [5, 6, 7]], form.dtype)
     span, encoding = items(encode_frame(image, "htj2k", 32)), encoding_of("htj2k", form, 2, 3)
 
-    if _has_safe_openjph():
+    if has_safe_openjph():
         np.testing.assert_array_equal(decode_frame(span, encoding), image)
     else:
         with pytest.raises(UnsupportedEncodingError, match="32 bits"):

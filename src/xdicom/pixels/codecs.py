@@ -41,7 +41,7 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
     if stream.open_end:  # OpenJPEG insists on the end marker, even where all data is there
         data = bytes(data[: stream.open_end]) + b"\xff\xd9"
     # OpenJPH does not notice where a stream stops that leaves its own length open; OpenJPEG does.
-    if stream.is_high_throughput and not stream.is_open and _has_safe_openjph():
+    if stream.is_high_throughput and not stream.is_open and has_safe_openjph():
         samples = _decode_high_throughput(data, stream)
     elif stream.precision > _MOST_BITS_OF_OPENJPEG:
         raise UnsupportedEncodingError(
@@ -56,7 +56,7 @@ def decode_jpeg_2000(data: Buffer, encoding: PixelEncoding) -> np.ndarray:
 
 
 @cache
-def _has_safe_openjph() -> bool:
+def has_safe_openjph() -> bool:
     """Whether OpenJPH is one that damaged streams don't bring down; versions before can end the process."""
     version = codec_version("htj2k").rpartition(" ")[2].split(".")
     return has_codec("htj2k") and [int(number) for number in version[:2]] >= _SAFE_OPENJPH

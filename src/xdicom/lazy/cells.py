@@ -34,8 +34,9 @@ class Cells(Protocol):
 class _BlockDep(BlockwiseDep):
     """Argument of a blockwise layer that is cut out of `cells` when a task is made."""
 
-    def __init__(self, cells: Cells, chunks: Chunks, numblocks: tuple[int, ...]) -> None:
+    def __init__(self, cells: Cells, chunks: Chunks, numblocks: tuple[int, ...], key: str) -> None:
         self.cells = cells
+        self.key = key
         self.starts = tuple(np.cumsum((0, *sizes)) for sizes in chunks)
         self.numblocks = numblocks
         self.produces_tasks = False
@@ -43,6 +44,10 @@ class _BlockDep(BlockwiseDep):
     def __getitem__(self, index: tuple[int, ...]) -> Any:
         place = tuple(slice(int(starts[i]), int(starts[i + 1])) for starts, i in zip(self.starts, index, strict=False))
         return self.cells.block(place)
+
+    def __dask_tokenize__(self) -> str:
+        """The key of the array that it is for, which tells cells and chunks: to look through all cells again takes long."""
+        return self.key
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"starts": tuple(map(pack_numbers, self.starts))}
@@ -84,7 +89,7 @@ def from_cells(
     whole = (*chunks, *((size,) for size in inner_shape))
     axes = tuple(range(len(whole)))
     numblocks = tuple(len(sizes) for sizes in whole)
-    layer = blockwise(function, key, axes, _BlockDep(cells, chunks, numblocks), axes, numblocks={})
+    layer = blockwise(function, key, axes, _BlockDep(cells, chunks, numblocks, key), axes, numblocks={})
     graph = HighLevelGraph.from_collections(key, layer)
     array: da.Array = da.Array(graph, key, whole, dtype=dtype, meta=np.empty((0,) * len(whole), dtype))
     # dask notes the chunks on the layer for the picture in a notebook; of many frames they outweigh all else that travels.

@@ -132,7 +132,7 @@ def public_options(urls: str | Iterable[str]) -> PublicOptions:
     """
     if isinstance(urls, str):
         urls = (urls,)
-    examples = {prefix_of(outer): outer for outer in {split_chain(url)[1] for url in urls} if "://" in outer}
+    examples = {prefix_of(outer): outer for outer in {split_chain(url)[1] for url in urls if "://" in url} if "://" in outer}
     found = ((prefix, options_for(outer).public()) for prefix, outer in sorted(examples.items()))
     return tuple((prefix, public) for prefix, public in found if public)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import xdicom
 from builders import make_ct, make_pet, make_rtdose
 from xdicom.export.dicom_files import write_dicom
 from xdicom.export.dicom_pixels import choose_rescale, measure, ranges_of
+from xdicom.sources.folders import Folder
 
 
 @pytest.fixture
@@ -92,6 +94,31 @@ def test_what_is_no_number_is_stored_as_padding(hu: xr.DataArray, tmp_path: Path
     again = xdicom.open_series(tmp_path / "out").dicom.mask_padding().dicom.to_modality()
     np.testing.assert_array_equal(np.isnan(again.values), np.isnan(holes.values))
     np.testing.assert_allclose(again.values, holes.values, atol=0.01)
+
+
+def test_an_attempt_that_fails_is_taken_away_when_no_task_writes_any_more(
+    hu: xr.DataArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended, at_work = [], [], []
+    put, remove = Folder.put, Folder.remove
+
+    def slow_put(folder: Folder, name: str, *parts: bytes) -> int:
+        begun.append(name)
+        time.sleep(0.2)
+        size = put(folder, name, *parts)
+        ended.append(name)
+        return size
+
+    monkeypatch.setattr(Folder, "put", slow_put)
+    monkeypatch.setattr(Folder, "remove", lambda folder, names: (at_work.append(len(begun) - len(ended)), remove(folder, names))[1])
+    values = hu.astype(np.float64)
+    values[0] += 0.5  # the first plane is none of those that the source stored, and the others are written meanwhile
+
+    with dask.config.set(scheduler="threads", num_workers=len(hu)):
+        again, _ = read_back(values, tmp_path / "out")
+
+    np.testing.assert_allclose(again.values, values.values, atol=0.05)
+    assert (at_work, len(begun)) == ([0], 2 * len(hu) - 1)
 
 
 def test_masked_padding_goes_back_to_where_it_was(tmp_path: Path) -> None:

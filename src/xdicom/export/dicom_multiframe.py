@@ -23,7 +23,7 @@ from xdicom.export.dicom_header import Plan, clean, put_in, set_attributes, set_
 from xdicom.export.dicom_marks import add_loss, mark_derived
 from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail
 from xdicom.export.dicom_plans import SeriesPlan, WrittenDicom
-from xdicom.export.dicom_writing import batches, reporter, rows_at, shifted, stored_plane
+from xdicom.export.dicom_writing import NOT_STORED, batches, check_attempt, reporter, rows_at, shifted, stored_plane
 from xdicom.headers.dictionary import TAGS
 from xdicom.index.split import PARAMETRIC_MAP
 from xdicom.lazy.blocks import Place, Report, over_blocks
@@ -70,6 +70,7 @@ def write_multiframe(
                     offset[written] = np.cumsum([0, *lengths[:-1]])
                     files.append(part if isinstance(part, str) else _kept(parts, part))
                     error = max(error, largest)
+                check_attempt(series.plan, error)
                 done += len(batch)
         for name, rows in zip(names, series.frames_of, strict=True):
             encoding = series.plan.form.encoding
@@ -103,6 +104,8 @@ def encode_block(
     with io.BytesIO() if folder is None else Folder(folder).whole_file(name) as file:
         for plane, row in zip(block.reshape(-1, *block.shape[len(shape) :]), rows, strict=True):
             stored, largest = stored_plane(plane, plan, int(np.searchsorted(plan.rows, row)))
+            if plan.is_attempt and largest == NOT_STORED:
+                return name, rows[:0], [], np.empty((0, 2)), largest
             data = frame_bytes(stored, plan.form)
             file.write(data)
             lengths.append(len(data))

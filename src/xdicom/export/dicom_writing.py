@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -24,6 +25,12 @@ from xdicom.sources.options import using_options
 class NotStoredBeforeError(Exception):
     """Values are others than the source stored: another slope has to be found."""
 
+
+NOT_STORED = math.inf
+"""Error that a task tells where values are others than the source stored.
+
+It raises none: what other tasks still write while an error comes home could not be taken away again.
+"""
 
 BATCH = 64
 """Blocks whose plans travel together."""
@@ -62,8 +69,21 @@ def write_instances(array: Array, series: Any, folder: Folder, names: list[str],
             )  # fmt: skip
             for written, largest in over_blocks(function, array, batch, shifted(report, done, blocks)):
                 size, error = size + written, max(error, largest)
+            check_attempt(series.plan, error)
             done += len(batch)
     return series.done(size, error)
+
+
+def check_attempt(plan: Plan, error: float) -> None:
+    """Nothing, where the values of some blocks were such as the source stored, or any are taken.
+
+    Raises
+    ------
+    NotStoredBeforeError
+        If they were not; no task is at work then.
+    """
+    if plan.is_attempt and error == NOT_STORED:
+        raise NotStoredBeforeError
 
 
 def write_block(
@@ -76,6 +96,8 @@ def write_block(
         for plane, row in zip(planes, rows_at(place, shape), strict=True):
             i = int(np.searchsorted(plan.rows, row))
             stored, largest = stored_plane(plane, plan, i)
+            if plan.is_attempt and largest == NOT_STORED:
+                return size, largest
             if refs is not None:
                 check_unchanged(stored, refs, i, plan)
             size += write_instance(stored, plan, i, folder, names[i])
@@ -84,18 +106,15 @@ def write_block(
 
 
 def stored_plane(plane: np.ndarray, plan: Plan, i: int) -> tuple[np.ndarray, float]:
-    """Stored values of plane `i`, and the error that storing them made."""
+    """Stored values of plane `i`, and the error that storing them made: `NOT_STORED` where an attempt fails."""
     rescale = None if plan.rescale is None or not plan.applies_rescale else (float(plan.rescale.slope[i]), float(plan.rescale.intercept[i]))
-    what = f"plane {int(plan.rows[i]) + 1}"
-    if not plan.is_attempt:
-        return to_stored(plane, plan.form, rescale, what)
     try:
-        stored, error = to_stored(plane, plan.form, rescale, what)
-    except ValueError as refused:
-        raise NotStoredBeforeError(what) from refused
-    if error > precision_of(plane):
-        raise NotStoredBeforeError(what)
-    return stored, error
+        stored, error = to_stored(plane, plan.form, rescale, f"plane {int(plan.rows[i]) + 1}")
+    except ValueError:
+        if plan.is_attempt:
+            return plane, NOT_STORED
+        raise
+    return stored, NOT_STORED if plan.is_attempt and error > precision_of(plane) else error
 
 
 def write_instance(stored: np.ndarray, plan: Plan, i: int, folder: Folder, name: str) -> int:

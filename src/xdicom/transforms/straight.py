@@ -120,6 +120,8 @@ def straight_line(setting: Setting) -> Line | None:
     if not setting.slope:
         return None
     black, white = ((setting.edge + part - setting.intercept) / setting.slope for part in (0.0, setting.span))
+    if not (math.isfinite(black) and math.isfinite(white)):
+        return None
     per_value = setting.slope * (high - low) / setting.span
     origin = round(min(max(black, -REACH), REACH))
     offset = (origin - black) * per_value + low + 0.5 + NUDGE

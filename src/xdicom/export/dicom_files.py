@@ -81,7 +81,7 @@ def write_dicom(
         Folder for the files, or its URL (`s3://bucket/folder`); it is made where there is none. They are named 00001.dcm and
         on, in the order of the array.
     transfer_syntax
-        UID or short name: `rle`, `jpeg-ls`, `jpeg-lossless`, `jpeg-2000`, `htj2k`, … (`pixels.encode.SHORT_NAMES`). Without
+        UID or short name: `rle`, `jpeg-ls`, `jpeg-lossless`, `jpeg-2000`, `htj2k`, …. Without
         it files are not compressed.
     loss
         How much a lossy transfer syntax may lose: quality of `jpeg` (1 to 100), largest error of `jpeg-ls-near`, ratio of

@@ -77,7 +77,7 @@ def write_ome_zarr(
     levels
         Number of levels, or `"auto"` for as many as it takes to come to 128 rows and columns.
     chunks, shards, codecs, layout, mode, resume, progress, storage_options, deidentify, uid_secret
-        As for `zarr_store.write_zarr`; dimensions are those of the image (`t`, `c`, `z`, `y`, `x`).
+        As for `.dicom.to_zarr`; dimensions are those of the image (`t`, `c`, `z`, `y`, `x`).
 
     Returns
     -------

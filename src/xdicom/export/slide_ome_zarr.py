@@ -73,7 +73,7 @@ def write_slide_ome_zarr(
         with this package installed (codecs `xdicom.frame` and `xdicom.rgb_frame`). `"auto"` and compressors as `zarr.create_array`
         takes them write values that any program reads.
     mode, resume, progress, storage_options
-        As for `zarr_store.write_zarr`.
+        As for `.dicom.to_zarr`.
 
     Returns
     -------

@@ -79,8 +79,10 @@ def write_kerchunk(
 
     Raises
     ------
-    SourceError, InconsistentSeriesError, UnsupportedEncodingError, PixelDataError
-        As `references.references_of`.
+    SourceError
+        If frames can't be traced to their sources, or the file can't be written.
+    UnsupportedEncodingError, InconsistentSeriesError, PixelDataError
+        If frames can't be read where they lie (deflated as a whole), differ in encoding, or are cut short.
     """
     references = references_of(array)
     store, name = _labels_store(array, references), str(array.name)

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 import xdicom
 from builders import make_ct, make_enhanced_mr, make_pet
 from xdicom.cli import app
-from xdicom.export.dicom_elements import Elements, encode_elements, parse_header, set_element
+from xdicom.export.dicom_elements import Elements, encode_elements, set_element
+from xdicom.export.dicom_parsing import parse_header
 from xdicom.export.dicom_profile_headers import METHOD, deidentify_elements
 from xdicom.export.pseudonyms import pseudonyms_of
 from xdicom.labeled import origins

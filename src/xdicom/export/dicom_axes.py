@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from xdicom.export.dicom_elements import Elements, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import Groups
-from xdicom.export.dicom_header import Plan
+from xdicom.export.dicom_plan import Plan, Times
 
 _MOMENTS = ("FrameAcquisitionDateTime", "FrameReferenceDateTime", "FrameAcquisitionDuration")
 
@@ -34,20 +33,6 @@ _STATED: dict[str, tuple[str, str, str]] = {
     "trigger_time": ("TriggerTime", "NominalCardiacTriggerDelayTime", "CardiacSynchronizationSequence"),
 }
 """Keyword of the label of each axis, and the element and group that state it."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Times:
-    """When the frames were acquired."""
-
-    seconds: np.ndarray
-    """Seconds since `start`; float64, shape `(frames,)`."""
-    start: str = ""
-    """Date and time of 0 in ISO 8601; empty where the labels do not tell."""
-
-    def take(self, rows: np.ndarray) -> Times:
-        """Those of some frames."""
-        return Times(self.seconds[rows], self.start)
 
 
 def set_new_index(header: Elements, groups: Groups, plan: Plan, axes: Mapping[str, np.ndarray], times: Times | None) -> None:

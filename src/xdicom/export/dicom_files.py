@@ -16,8 +16,9 @@ from xdicom.export.dicom_header import header_of
 from xdicom.export.dicom_kept import head_alone
 from xdicom.export.dicom_multiframe import multiframe_header, write_multiframe
 from xdicom.export.dicom_origins import urls_of
+from xdicom.export.dicom_plan import Choices, SeriesPlan, WrittenDicom
 from xdicom.export.dicom_planes import arranged
-from xdicom.export.dicom_plans import Choices, SeriesPlan, WrittenDicom, make_plan
+from xdicom.export.dicom_planning import make_plan
 from xdicom.export.dicom_slides import is_slide_image, plan_slide, write_slide
 from xdicom.export.dicom_writing import NotStoredBeforeError, write_instances
 from xdicom.index.heads import table_of_heads

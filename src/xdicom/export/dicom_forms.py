@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ import xarray as xr
 from xdicom.errors import UnsupportedEncodingError
 from xdicom.export.dicom_elements import Elements, texts_of
 from xdicom.export.dicom_pixels import WORD, Form, Ranges, Rescale, choose_rescale, measure, ranges_of, with_sign
+from xdicom.export.dicom_plan import Choices
 from xdicom.export.dicom_planes import frame_sizes, label_of
 from xdicom.headers.dictionary import TAGS
 from xdicom.labeled.parameters import DISPLAY, RGB, STORED, SUV
@@ -28,21 +29,6 @@ PET = frozenset({"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130"})
 DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 _SUV_UNITS = {"bw": "GML", "lbm": "GML", "lbmjames128": "GML", "lbmjanma": "GML", "bsa": "CM2ML", "ibw": "GML"}
 _SUV_TYPES = {"bw": "BW", "lbm": "LBM", "lbmjames128": "LBMJAMES128", "lbmjanma": "LBMJANMA", "bsa": "BSA", "ibw": "IBW"}
-
-
-class _Choices(Protocol):
-    """The part of `Choices` that the form depends on."""
-
-    @property
-    def transfer_syntax(self) -> str | None: ...
-    @property
-    def loss(self) -> float | None: ...
-    @property
-    def rescale(self) -> tuple[float, float] | str | None: ...
-    @property
-    def bits_stored(self) -> int | None: ...
-    @property
-    def is_measured(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +50,7 @@ class ChosenForm:
 
 
 def choose_form(
-    array: xr.DataArray, frames: FrameTable | None, rows: np.ndarray, header: Elements, sop_class: str, choices: _Choices
+    array: xr.DataArray, frames: FrameTable | None, rows: np.ndarray, header: Elements, sop_class: str, choices: Choices
 ) -> ChosenForm:
     """The form for an arranged array of whole blocks.
 
@@ -113,7 +99,7 @@ def pixel_encoding(
 
 
 def _stored(
-    array: xr.DataArray, frames: FrameTable | None, rows: np.ndarray, header: Elements, syntax: str, choices: _Choices
+    array: xr.DataArray, frames: FrameTable | None, rows: np.ndarray, header: Elements, syntax: str, choices: Choices
 ) -> ChosenForm:
     if choices.rescale is not None:
         raise ValueError("rescale= is for modality values; stored_values are written as they are")
@@ -186,7 +172,7 @@ def _padding(header: Elements, dtype: np.dtype[Any]) -> int | None:
     return number - (1 << bits) if dtype.kind == "i" and number >= 1 << (bits - 1) else number
 
 
-def _picture(array: xr.DataArray, syntax: str, choices: _Choices) -> ChosenForm:
+def _picture(array: xr.DataArray, syntax: str, choices: Choices) -> ChosenForm:
     if choices.rescale is not None:
         raise ValueError("rescale= is for modality values; colors and grays are written as they are")
     if array.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
@@ -202,7 +188,7 @@ def _picture(array: xr.DataArray, syntax: str, choices: _Choices) -> ChosenForm:
 
 
 def _modality(
-    array: xr.DataArray, frames: FrameTable | None, rows: np.ndarray, header: Elements, sop_class: str, syntax: str, choices: _Choices
+    array: xr.DataArray, frames: FrameTable | None, rows: np.ndarray, header: Elements, sop_class: str, syntax: str, choices: Choices
 ) -> ChosenForm:
     if "sample" in array.dims:
         raise ValueError(f"{array.name} have a dimension sample: colors are written as rgb or stored_values")

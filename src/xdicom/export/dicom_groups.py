@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from xdicom.export.dicom_axes import Times, set_new_index
+from xdicom.export.dicom_axes import set_new_index
 from xdicom.export.dicom_clocks import move_clock
 from xdicom.export.dicom_elements import Elements, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import Groups
-from xdicom.export.dicom_header import ORIENTATION_TOLERANCE, Plan
+from xdicom.export.dicom_header import ORIENTATION_TOLERANCE
 from xdicom.export.dicom_marks import source_item
+from xdicom.export.dicom_plan import Plan, Times
 
 FRAME_TYPES = (
     "MRImageFrameTypeSequence",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -16,18 +14,15 @@ from xdicom.export.dicom_elements import (
     Elements,
     is_near,
     make_value,
-    parse_header,
     set_element,
     tag_and_vr,
     texts_of,
     to_unicode,
 )
 from xdicom.export.dicom_marks import add_loss, mark_derived, time_text
-from xdicom.export.dicom_pixels import Form, Rescale
+from xdicom.export.dicom_plan import Plan
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
-from xdicom.sources.options import PublicOptions
-from xdicom.sources.ranges import read_range
 
 ORIENTATION_TOLERANCE = 1e-3
 """Direction cosines that differ by no more are those of one stack: each instance keeps its own."""
@@ -68,106 +63,6 @@ _OF_STORED_VALUES = (
 )  # fmt: skip
 _PRIVATE_SCALES = ((0x2005, 0x0D), (0x2005, 0x0E), (0x2005, 0x09), (0x2005, 0x0A), (0x7053, 0x00), (0x7053, 0x09))
 """Vendors' elements that turn stored values into others (Philips)."""
-
-
-class HeaderPlace(Protocol):
-    """Where the header of a source instance lies."""
-
-    def read(self) -> Elements:
-        """The header's elements."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The header of a source instance in its file."""
-
-    url: str
-    """Its source."""
-    length: int
-    """Bytes up to its first frame."""
-
-    def read(self) -> Elements:
-        """The header's elements."""
-        return parse_header(read_range(self.url, 0, self.length))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """All that is written for some planes, besides their values: frozen, picklable, and cut to the planes of a task."""
-
-    rows: np.ndarray
-    """Number of each plane among all of the array."""
-    uids: tuple[str, ...]
-    """SOP Instance UID of each plane's new instance."""
-    form: Form
-    """How values are stored."""
-    headers: tuple[HeaderPlace | None, ...] | None
-    """Header of each plane's own source; None where planes have none, and `template` is used."""
-    template: Elements
-    """Header for planes without their own."""
-    shared: Elements
-    """Elements of all instances, set above those of the header."""
-    dropped: frozenset[int]
-    """Tags that are left out."""
-    positions_mm: np.ndarray | None
-    """Centre of the first pixel of each plane [mm]; shape `(planes, 3)`."""
-    orientation: tuple[float, ...] | None
-    """Six direction cosines."""
-    spacing_mm: tuple[float, float] | None
-    """Distances of rows and of columns."""
-    step_mm: float | None
-    """Distance of slices."""
-    instance_number: np.ndarray
-    """Instance Number of each plane."""
-    labels: Mapping[str, np.ndarray]
-    """Values of each plane by keyword; NaN where a plane has none."""
-    windows: np.ndarray | None
-    """Centers and widths of each plane; shape `(planes, 2, windows)`."""
-    rescale: Rescale | None
-    """Slope and intercept of each plane that are written; None where the header's stay."""
-    sources: tuple[tuple[str, str] | None, ...]
-    """SOP Class and Instance UID of the instance that each plane was made of."""
-    applies_rescale: bool = False
-    """Whether values are stored through `rescale`; stored values are as they are."""
-    is_attempt: bool = False
-    """Whether values are stored through `rescale` only if they are what the source stored, within their own precision."""
-    is_derived: bool = True
-    """Whether instances get a new identity and are marked as derived."""
-    is_rescaled: bool = False
-    """Whether stored values are others than those of the source."""
-    is_cut: bool = False
-    """Whether planes are tiles of the source's frames: what vendors say of the whole does not hold."""
-    repeats: bool = False
-    """Whether a frame of the source fills several planes: labels tell these apart, not their headers."""
-    lossy: str = ""
-    """Method of a lossy compression that is applied; empty where nothing is lost."""
-    changed: tuple[str, ...] = ()
-    """Coordinates that say otherwise than the headers of their planes."""
-    restated: frozenset[str] = frozenset()
-    """Keywords of elements that are written for these, whether the header has them or not."""
-    shifts: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Seconds by which the moments of elements are moved, for each plane."""
-    attributes: Elements = field(default_factory=dict)
-    """Elements that the person wants, above all others."""
-    options: PublicOptions = ()
-    """Options of the storage that are no secrets."""
-
-    def take(self, chosen: np.ndarray) -> Plan:
-        """The plan for some planes."""
-        picked = chosen.tolist()
-        return replace(
-            self,
-            rows=self.rows[chosen],
-            uids=tuple(self.uids[i] for i in picked),
-            headers=None if self.headers is None else tuple(self.headers[i] for i in picked),
-            positions_mm=None if self.positions_mm is None else self.positions_mm[chosen],
-            instance_number=self.instance_number[chosen],
-            labels={name: values[chosen] for name, values in self.labels.items()},
-            shifts={name: values[chosen] for name, values in self.shifts.items()},
-            windows=None if self.windows is None else self.windows[chosen],
-            rescale=None if self.rescale is None else self.rescale.take(chosen),
-            sources=tuple(self.sources[i] for i in picked),
-        )
 
 
 def header_of(plan: Plan, i: int, limits: tuple[int, int] | None, loss_ratio: float = 1.0) -> Elements:

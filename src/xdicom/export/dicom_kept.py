@@ -19,10 +19,11 @@ import numpy as np
 import xarray as xr
 
 from xdicom.errors import NotDicomError, SourceError
-from xdicom.export.dicom_elements import Elements, encode_elements, file_head, parse_elements
+from xdicom.export.dicom_elements import Elements, encode_elements, file_head
 from xdicom.export.dicom_frame_groups import PER_FRAME
-from xdicom.export.dicom_header import Place
+from xdicom.export.dicom_parsing import parse_elements
 from xdicom.export.dicom_pixels import pixel_element_head
+from xdicom.export.dicom_plan import Place
 from xdicom.export.dicom_planes import PLANE, label_of
 from xdicom.headers.datasets import read_dataset
 from xdicom.headers.dictionary import TAGS

@@ -19,10 +19,10 @@ from xdicom.export.dicom_clocks import move_clock
 from xdicom.export.dicom_elements import Elements, file_head, make_value, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import PER_FRAME, SHARED
 from xdicom.export.dicom_groups import settle_groups
-from xdicom.export.dicom_header import Plan, clean, put_in, set_attributes, set_multiframe_values, settle
+from xdicom.export.dicom_header import clean, put_in, set_attributes, set_multiframe_values, settle
 from xdicom.export.dicom_marks import add_loss, mark_derived
 from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail
-from xdicom.export.dicom_plans import SeriesPlan, WrittenDicom
+from xdicom.export.dicom_plan import Plan, SeriesPlan, WrittenDicom
 from xdicom.export.dicom_writing import NOT_STORED, batches, check_attempt, reporter, rows_at, shifted, stored_plane
 from xdicom.headers.dictionary import TAGS
 from xdicom.index.split import PARAMETRIC_MAP

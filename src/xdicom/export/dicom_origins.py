@@ -11,8 +11,8 @@ import xarray as xr
 
 from xdicom.errors import InconsistentSeriesError
 from xdicom.export.dicom_elements import Elements
-from xdicom.export.dicom_header import HeaderPlace, Place
 from xdicom.export.dicom_kept import frames_of_kept, kept_headers
+from xdicom.export.dicom_plan import HeaderPlace, Place
 from xdicom.export.dicom_planes import Planes, frame_sizes, label_of
 from xdicom.headers.dictionary import TAGS
 from xdicom.labeled.origins import locate_frames, place_of_series

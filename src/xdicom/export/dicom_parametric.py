@@ -16,7 +16,6 @@ from xdicom.export.dicom_elements import Elements, add_text, set_element, tag_an
 from xdicom.export.dicom_files import whole_planes
 from xdicom.export.dicom_forms import pixel_encoding
 from xdicom.export.dicom_frame_groups import SHARED
-from xdicom.export.dicom_header import Plan
 from xdicom.export.dicom_kept import OWN, WHOLE
 from xdicom.export.dicom_labels import plane_labels
 from xdicom.export.dicom_marks import add_equipment, describe_pixels, wanted_elements
@@ -24,8 +23,9 @@ from xdicom.export.dicom_minimal import add_empty
 from xdicom.export.dicom_multiframe import write_multiframe
 from xdicom.export.dicom_origins import find_origin
 from xdicom.export.dicom_pixels import Form
+from xdicom.export.dicom_plan import Plan, SeriesPlan, WrittenDicom
 from xdicom.export.dicom_planes import Planes, arranged, frame_sizes, planes_of, planes_on
-from xdicom.export.dicom_plans import SeriesPlan, WrittenDicom, new_uids, source_frames, sources_of, times_of
+from xdicom.export.dicom_planning import new_uids, source_frames, sources_of, times_of
 from xdicom.export.dicom_secondary import secondary_header
 from xdicom.index.split import PARAMETRIC_MAP
 from xdicom.lazy.blocks import Report

@@ -13,8 +13,9 @@ import xarray as xr
 
 from xdicom.errors import InconsistentSeriesError, MissingDependencyError, SourceError
 from xdicom.export.dicom_kept import header_of_frame
+from xdicom.export.dicom_plan import WrittenDicom
 from xdicom.export.dicom_planes import arranged, frame_sizes, planes_of, planes_on
-from xdicom.export.dicom_plans import WrittenDicom, new_uids
+from xdicom.export.dicom_planning import new_uids
 from xdicom.export.dicom_segments import Kind, Segments, SegmentText, texts_of_segments, values_of
 from xdicom.index.slides import SLIDE
 from xdicom.pixels.encode import transfer_syntax_of

@@ -10,14 +10,15 @@ import xarray as xr
 from xdicom.errors import InconsistentSeriesError, UnsupportedEncodingError
 from xdicom.export.dicom_elements import Elements, set_element, tag_and_vr, texts_of
 from xdicom.export.dicom_frame_groups import PER_FRAME, SHARED
-from xdicom.export.dicom_header import HeaderPlace, Place, Plan, clean, put_in, set_attributes
+from xdicom.export.dicom_header import clean, put_in, set_attributes
 from xdicom.export.dicom_kept import kept_headers
 from xdicom.export.dicom_marks import add_loss, describe_pixels, mark_derived, wanted_elements
 from xdicom.export.dicom_multiframe import OF_CONCATENATIONS, write_multiframe
 from xdicom.export.dicom_origins import urls_of
 from xdicom.export.dicom_pixels import Form
+from xdicom.export.dicom_plan import Choices, HeaderPlace, Place, Plan, SeriesPlan, WrittenDicom
 from xdicom.export.dicom_planes import line_of
-from xdicom.export.dicom_plans import Choices, SeriesPlan, WrittenDicom, describe, new_uids
+from xdicom.export.dicom_planning import describe, new_uids
 from xdicom.headers.dictionary import TAGS
 from xdicom.headers.values import RawValue
 from xdicom.index.slides import SLIDE

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from xdicom.export.dicom_elements import file_head
-from xdicom.export.dicom_header import Plan, header_of
+from xdicom.export.dicom_header import header_of
 from xdicom.export.dicom_pixels import frame_bytes, pixel_element_head, pixel_element_tail, precision_of, to_stored
+from xdicom.export.dicom_plan import Plan
 from xdicom.index.progress import progress_bar
 from xdicom.lazy.blocks import Place, Report, over_blocks
 from xdicom.lazy.cells import Array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from importlib.metadata import version
@@ -14,20 +14,18 @@ import numpy as np
 import xarray as xr
 
 from xdicom.errors import UnsupportedEncodingError
-from xdicom.export.dicom_axes import Times
 from xdicom.export.dicom_changes import Changes, changes_of
 from xdicom.export.dicom_elements import Elements, add_text, set_element, texts_of
 from xdicom.export.dicom_forms import choose_form
-from xdicom.export.dicom_header import HeaderPlace, Plan
 from xdicom.export.dicom_labels import instance_numbers, plane_labels, window_labels
 from xdicom.export.dicom_marks import add_equipment, describe_pixels, wanted_elements
 from xdicom.export.dicom_minimal import minimal_header
 from xdicom.export.dicom_origins import Origin, check_place, find_origin, urls_of
+from xdicom.export.dicom_plan import Choices, Plan, SeriesPlan, Times
 from xdicom.export.dicom_planes import frame_sizes, label_of, planes_of
 from xdicom.export.dicom_secondary import SECONDARY_CAPTURE, secondary_header
 from xdicom.headers.dictionary import TAGS
 from xdicom.labeled.parameters import DISPLAY, MODALITY, REAL_WORLD, RGB, STORED, SUV
-from xdicom.model.frames import FrameRefs
 from xdicom.pixels.encode import ENCODERS
 from xdicom.sources.options import public_options
 
@@ -39,75 +37,6 @@ _REFUSED = {
     "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation is written by to_segmentation(), with the series that it belongs to",
     "1.2.840.10008.5.1.4.1.1.77.1.6": "images of a slide are written as stored_values or rgb, with the dimensions y and x",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a person said."""
-
-    transfer_syntax: str | None = None
-    loss: float | None = None
-    rescale: tuple[float, float] | str | None = None
-    bits_stored: int | None = None
-    series_description: str | None = None
-    series_number: int | None = None
-    derivation: str | None = None
-    attributes: Mapping[str, Any] | None = None
-    uid_seed: str | None = None
-    keep_uids: bool = False
-    is_measured: bool = False
-    """Whether values are looked at before slopes are chosen, since they are not those that the source stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenDicom:
-    """What an export did."""
-
-    instances: int
-    """Files that were written."""
-    frames: int
-    """Planes in them."""
-    bytes: int
-    """Bytes of the files."""
-    series_instance_uid: str
-    """Series that they belong to."""
-    max_error: float
-    """Largest difference between a value and what the file gives back through its slope; 0 for stored values."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SeriesPlan:
-    """All that is written."""
-
-    plan: Plan
-    """Of every plane."""
-    frame_dims: int
-    """Dimensions of the array that count planes."""
-    series_uid: str
-    """Series Instance UID."""
-    frames_of: tuple[np.ndarray, ...] | None
-    """Planes of each multi-frame instance; None for single-frame instances."""
-    refs: FrameRefs | None
-    """Frames that the planes must equal, where their identity is kept."""
-    source_frames: tuple[tuple[str, str, int], ...] = ()
-    """SOP Class and Instance UID and number of the source frame of each plane, where the source was multi-frame."""
-    places: tuple[HeaderPlace | None, ...] | None = None
-    """Header of each plane's source."""
-    steps: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Step of each plane along the dimensions that count planes."""
-    times: Times | None = None
-    """Time of each plane."""
-    states_window: bool = False
-    """Whether a window is stated that shows all values."""
-
-    def done(self, size: int, error: float) -> WrittenDicom:
-        """What was done when all is written."""
-        return WrittenDicom(self.instances, len(self.plan.rows), size, self.series_uid, error)
-
-    @property
-    def instances(self) -> int:
-        """Number of instances."""
-        return len(self.plan.rows) if self.frames_of is None else len(self.frames_of)
 
 
 def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:

@@ -56,7 +56,7 @@ def work_through(path: Path) -> None:
             continue  # a damaged size; what is there is far too short for it, and no room is made before that is known
         try:
             values = array.compute(scheduler="sync")
-            if str(array.attrs["photometric_interpretation"]).startswith("MONOCHROME"):
+            if str(array.attrs["photometric_interpretation"]).startswith("MONOCHROME") and "sample" not in array.dims:
                 values.dicom.to_modality()
         except XDicomError:
             continue

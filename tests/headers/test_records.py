@@ -17,6 +17,7 @@ from xdicom.headers.elements import Syntax
 from xdicom.headers.pixel_form import frame_spans, pixel_encoding
 from xdicom.headers.records import HEAD_LENGTH, Header, parse_header
 from xdicom.headers.spans import Spans
+from xdicom.headers.values import RawKey
 from xdicom.model.encoding import PixelEncoding
 
 GENERATED_PREFIX = bytes(128) + b"DICM"
@@ -165,6 +166,31 @@ def test_bits_that_can_not_be_are_mended_and_noted(tmp_path: Path, stored: int, 
     assert (encoding.bits_stored, encoding.high_bit) == expected
     assert bool(header.notes) == ((stored, high) != expected)
     assert all(f"Bits Stored {stored} and High Bit {high} don't fit" in note for note in header.notes)
+
+
+@pytest.mark.parametrize(
+    ("stated", "samples", "expected", "note"),
+    [
+        ("MONOCHROME1", 1, "MONOCHROME1", ""),
+        ("RGB", 3, "RGB", ""),
+        (None, 1, "MONOCHROME2", "is missing; MONOCHROME2 is assumed for 1 sample a pixel"),
+        (None, 3, "RGB", "is missing; RGB is assumed for 3 samples a pixel"),
+        ("MONOCHROME2", 3, "MONOCHROME2", "MONOCHROME2 does not go with 3 samples a pixel"),
+        ("PALETTE COLOR", 3, "PALETTE COLOR", "PALETTE COLOR does not go with 3 samples a pixel"),
+        ("YBR_FULL", 1, "YBR_FULL", "YBR_FULL does not go with 1 sample a pixel"),
+    ],
+)
+def test_what_samples_mean_is_noted_where_it_is_not_stated_or_can_not_be(
+    tmp_path: Path, stated: str | None, samples: int, expected: str, note: str
+) -> None:
+    header = header_of(file(tmp_path, elements={"SamplesPerPixel": samples}))
+    if stated is None:
+        del header.values["photometric_interpretation"]
+    else:
+        header.values["photometric_interpretation"] = RawKey("CS", stated.encode(), False, False)
+
+    assert pixel_encoding(header).photometric_interpretation == expected
+    assert [text.removeprefix("Photometric Interpretation ") for text in header.notes] == [note] * bool(note)
 
 
 def test_a_high_bit_that_does_not_matter_is_not_noted(tmp_path: Path) -> None:

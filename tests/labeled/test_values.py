@@ -149,6 +149,8 @@ def test_frames_without_a_slope_are_refused(pet: xr.DataArray) -> None:
 def test_color_is_refused(ct: xr.DataArray) -> None:
     with pytest.raises(ValueError, match=r"PALETTE COLOR samples: use to_rgb\(\)"):
         to_modality(ct.assign_attrs(photometric_interpretation="PALETTE COLOR"))
+    with pytest.raises(ValueError, match=r"3 samples a pixel, which the header calls MONOCHROME2\. Say what they are"):
+        to_modality(ct.assign_attrs(samples_per_pixel=3))
 
 
 # --- padding --------------------------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset, FileDataset
 
 from xdicom.errors import SourceError
 from xdicom.sources import Source, locate, read_range
@@ -154,3 +156,26 @@ def test_a_dicomdir_is_a_source_like_any_other(corpus: Path) -> None:
 def test_an_unknown_protocol_is_an_error() -> None:
     with pytest.raises(SourceError, match="no-such-protocol"):
         locate("no-such-protocol://place/a.dcm")
+
+
+def named(dataset: Dataset) -> Dataset:
+    dataset.PatientName = "Doe"
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("location", "what"),
+    [
+        (b"DICM", "bytes"),
+        (io.BytesIO(b"DICM"), "BytesIO"),
+        (7, "int"),
+        (["a.dcm", 7], "int"),
+        (named(Dataset()), "Dataset"),
+        (named(FileDataset("", {})), "FileDataset"),
+    ],
+)
+def test_what_is_no_location_is_told_how_it_becomes_one(location: object, what: str) -> None:
+    with pytest.raises(TypeError, match=rf"not {what}\. What is in memory can be opened once it has a name") as caught:
+        locate(location)  # type: ignore[arg-type]
+
+    assert "Doe" not in str(caught.value)

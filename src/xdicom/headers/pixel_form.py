@@ -37,20 +37,35 @@ def pixel_encoding(header: Header) -> PixelEncoding:
     bits_stored, high_bit = bits_allocated, bits_allocated - 1
     if walked.pixel_keyword not in floats:
         bits_stored, high_bit = _place_of_samples(header, bits_allocated)
+    samples = max(1, int(header.number("samples_per_pixel", 1)))
     return PixelEncoding(
         transfer_syntax_uid=header.transfer_syntax_uid,
         rows=sizes["rows"],
         columns=sizes["columns"],
-        samples_per_pixel=max(1, int(header.number("samples_per_pixel", 1))),
+        samples_per_pixel=samples,
         bits_allocated=bits_allocated,
         bits_stored=bits_stored,
         high_bit=high_bit,
         is_signed=walked.pixel_keyword not in floats and header.number("pixel_representation", 0) == 1,
-        photometric_interpretation=header.text("photometric_interpretation") or "MONOCHROME2",
+        photometric_interpretation=_photometric_interpretation(header, samples),
         planar_configuration=int(header.number("planar_configuration", 0)) & 1,
         pixel_keyword=walked.pixel_keyword,
         pixel_vr="OB" if walked.pixel_vr == "OB" else "OW",
     )
+
+
+def _photometric_interpretation(header: Header, samples: int) -> str:
+    """What the samples mean, with a note where that is not stated or goes with another number of them (PS3.3 C.7.6.3.1.2)."""
+    stated = header.text("photometric_interpretation")
+    number = f"{samples} sample{'s' * (samples > 1)} a pixel"
+    if not stated:
+        assumed = "MONOCHROME2" if samples == 1 else "RGB"
+        header.notes.append(f"Photometric Interpretation is missing; {assumed} is assumed for {number}")
+        return assumed
+    is_of_one = stated.startswith("MONOCHROME") or stated == "PALETTE COLOR"
+    if is_of_one == (samples > 1):
+        header.notes.append(f"Photometric Interpretation {stated} does not go with {number}")
+    return stated
 
 
 def _place_of_samples(header: Header, bits_allocated: int) -> tuple[int, int]:

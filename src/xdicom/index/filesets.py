@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from xdicom.errors import NotDicomError
 from xdicom.headers.directory import parse_directory
 from xdicom.sources.filesets import is_directory_name, members_of
-from xdicom.sources.locate import Location, locate
+from xdicom.sources.locate import Location, each_location, locate
 from xdicom.sources.ranges import whole
 from xdicom.sources.source import Source
 
@@ -24,11 +24,13 @@ def locate_instances(location: Location | Sequence[Location], storage_options: M
         As for `locate`.
     NotDicomError
         If a DICOMDIR can't be read, or names files outside of its folder.
+    TypeError
+        As for `locate`.
     """
-    several = [location] if isinstance(location, str | os.PathLike) else list(location)
+    several = each_location(location)
     directories = [one for one in several if is_directory_name(os.fspath(one)) and "::" not in os.fspath(one)]
     if not directories:
-        return locate(location, storage_options)
+        return locate(several, storage_options)
     found: dict[str, Source] = {}
     plain: list[Location] = []
     for one in several:

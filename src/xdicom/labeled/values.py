@@ -209,7 +209,11 @@ def refuse_color(array: xr.DataArray, what: str) -> None:
     ValueError
         With what to do with them instead.
     """
-    if int(array.attrs.get("samples_per_pixel", 1)) > 1 or array.attrs.get("photometric_interpretation") == "PALETTE COLOR":
+    samples, stated = int(array.attrs.get("samples_per_pixel", 1)), str(array.attrs.get("photometric_interpretation", "colour"))
+    if samples > 1 and stated.startswith("MONOCHROME"):
         raise ValueError(
-            f"{what} is for grayscale; these are {array.attrs.get('photometric_interpretation', 'colour')} samples: use to_rgb()"
+            f"{what} is for grayscale; these are {samples} samples a pixel, which the header calls {stated}. Say what they are: "
+            "array.assign_attrs(photometric_interpretation='RGB').dicom.to_rgb()"
         )
+    if samples > 1 or stated == "PALETTE COLOR":
+        raise ValueError(f"{what} is for grayscale; these are {stated} samples: use to_rgb()")

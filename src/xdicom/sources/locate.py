@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +17,7 @@ from xdicom.sources.faults import retried
 from xdicom.sources.options import merge, prefix_of, set_storage_options, without_secrets
 from xdicom.sources.source import Source
 
-__all__ = ["Location", "Source", "locate"]
+__all__ = ["Location", "Source", "each_location", "locate"]
 
 Location = str | os.PathLike[str]
 """What a person names: a path, a pattern or a URL."""
@@ -57,6 +57,8 @@ def locate(location: Location | Sequence[Location], storage_options: Mapping[str
         Nothing is there, access is denied, or storage does not answer; the message says whether another try can help.
     MissingDependencyError
         Storage that needs a library which is not installed.
+    TypeError
+        If it is neither a path nor a text, nor several of these.
 
     Examples
     --------
@@ -66,13 +68,41 @@ def locate(location: Location | Sequence[Location], storage_options: Mapping[str
     >>> [source.size for source in locate(folder)]
     [5]
     """
-    several = [location] if isinstance(location, str | os.PathLike) else list(location)
+    several = each_location(location)
     options = storage_options or {}
     found: dict[str, Source] = {}
     for one in several:
         for source in _locate_one(os.fspath(one), options, is_one_of_many=len(several) > 1):
             found.setdefault(source.url, source)
     return list(found.values())
+
+
+def each_location(location: object) -> list[Location]:
+    """One location or several, as a list.
+
+    Raises
+    ------
+    TypeError
+        If there is anything else among them: bytes, an open file, a data set.
+
+    Examples
+    --------
+    >>> each_location("ct"), each_location(iter(["a.dcm", "b.dcm"]))
+    (['ct'], ['a.dcm', 'b.dcm'])
+    """
+    if isinstance(location, str | os.PathLike):
+        return [location]
+    is_one = not isinstance(location, Iterable) or isinstance(location, bytes | bytearray | memoryview) or hasattr(location, "read")
+    several: list[Location] = []
+    for one in [location] if is_one else list(location):  # type: ignore[call-overload]
+        if not isinstance(one, str | os.PathLike):
+            what = type(one if isinstance(location, list | tuple) else location).__name__
+            raise TypeError(
+                f"a location is a path, a pattern or a URL, or several of these, not {what}. What is in memory can be opened once it has "
+                "a name: fsspec.filesystem('memory').pipe('/a.dcm', data), then 'memory://a.dcm'; a Dataset that was read, by its filename"
+            )
+        several.append(one)
+    return several
 
 
 def _locate_one(text: str, options: Mapping[str, object], *, is_one_of_many: bool) -> list[Source]:

@@ -73,15 +73,18 @@ def test_headers_of_equal_large_members_are_asked_for_at_once_and_nothing_else(w
 def test_headers_of_equal_large_members_come_in_a_few_round_trips(web: Any) -> None:
     url = web.put("a.tar", archive_of([300_000] * 150))
     found: list[Source] = []
-    web.hold_after(2 + 8 + (2 + 4 + 8 + 16 + 32))  # what it is, the first members, and rounds of ever more looks at once
+    before = 3 + 2 + (2 + 4 + 8 + 16 + 32)  # what it is, the first members, and rounds of ever more looks at once
+    web.hold_after(before)
     listing = threading.Thread(target=lambda: found.extend(locate(url)))
 
     listing.start()
     are_there = web.waits_for_company(IN_FLIGHT)
+    asked = len(web.requests)
     web.release()
     listing.join()
 
     assert are_there
+    assert asked == before + IN_FLIGHT  # and none twice, for want of an answer
     assert len(found) == 150
 
 

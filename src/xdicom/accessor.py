@@ -16,6 +16,7 @@ from xdicom.export.dicom_kept import header_of_frame, keep_headers
 from xdicom.export.dicom_parametric import ParametricMapOptions, write_parametric_map
 from xdicom.export.dicom_plan import WrittenDicom
 from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
+from xdicom.export.dicom_tree import DicomTreeOptions, write_dicom_tree
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
 from xdicom.export.slide_ome_zarr import SlideOmeZarrOptions, write_slide_ome_zarr
 from xdicom.export.virtual_repository import IcechunkOptions, refer_in_icechunk
@@ -223,6 +224,11 @@ class DicomTreeAccessor:
     def to_ome_zarr(self, store: StoreLike, **options: Unpack[SlideOmeZarrOptions]) -> Written:
         """Write the pyramid of a slide as an OME-Zarr image."""
         return write_slide_ome_zarr(self._tree, store, **options)
+
+    @_shows(write_dicom_tree)
+    def to_dicom(self, directory: str | os.PathLike[str], **options: Unpack[DicomTreeOptions]) -> dict[str, WrittenDicom]:
+        """Write all arrays of the tree as derived DICOM series."""
+        return write_dicom_tree(self._tree, directory, **options)
 
     @_shows(refer_in_icechunk)
     def to_icechunk(self, store: IcechunkStore | str | os.PathLike[str], **options: Unpack[IcechunkOptions]) -> int:

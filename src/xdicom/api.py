@@ -331,10 +331,12 @@ def _known(chunks: ChunkSpec, grid: FrameGrid | TileGrid) -> ChunkSpec:
 
 
 def _labeled(grid: FrameGrid | TileGrid, chunks: ChunkSpec) -> xr.DataArray:
-    remember(grid.frames)
     if isinstance(grid, TileGrid):
-        return label_slide(tiles_to_dask(grid, chunks), grid)
-    return label(frames_to_dask(grid, chunks), grid)
+        array = label_slide(tiles_to_dask(grid, chunks), grid)
+    else:
+        array = label(frames_to_dask(grid, chunks), grid)
+    remember(grid.frames, array)
+    return array
 
 
 def _frames_of(catalog: Catalog, series_uid: str | None, *, pick: bool = True) -> FrameTable:

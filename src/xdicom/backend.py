@@ -16,6 +16,7 @@ from xarray.core import indexing
 from xdicom.api import choose_grid, scan
 from xdicom.index.study import plan_study
 from xdicom.labeled.build import STORED_VALUES, describe
+from xdicom.labeled.origins import remember
 from xdicom.labeled.slides import describe_slide
 from xdicom.lazy.frames import GridCells, read_block
 from xdicom.lazy.tiles import TileCells, read_tiles
@@ -140,6 +141,12 @@ def _from_first(part: int | slice | np.ndarray, steps: np.ndarray) -> int | slic
 
 
 def _to_dataset(grid: FrameGrid | TileGrid) -> xr.Dataset:
+    dataset = _described(grid)
+    remember(grid.frames, dataset)
+    return dataset
+
+
+def _described(grid: FrameGrid | TileGrid) -> xr.Dataset:
     if isinstance(grid, TileGrid):
         coords, attrs = describe_slide(grid)
         sizes = dict.fromkeys(grid.dims[: grid.rows.ndim - 2], 1) | dict(zip(("y", "x"), grid.tile_shape, strict=True))

@@ -16,8 +16,9 @@ from xdicom.lazy.frames import frames_to_dask
 def opened(*locations: Path) -> xr.DataArray:
     """The one array that a series makes."""
     grid = only_grid(*locations)
-    remember(grid.frames)
-    return label(frames_to_dask(grid), grid)
+    array = label(frames_to_dask(grid), grid)
+    remember(grid.frames, array)
+    return array
 
 
 def labels(array: xr.DataArray, name: str) -> list[object]:

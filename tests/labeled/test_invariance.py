@@ -84,7 +84,7 @@ def _made() -> dict[str, tuple[xr.DataArray, FrameTable]]:
 def array_of(kind: str) -> xr.DataArray:
     """An array whose place this process knows, whatever other tests opened in between."""
     array, frames = _made()[kind]
-    remember(frames)
+    remember(frames, array)
     return array
 
 

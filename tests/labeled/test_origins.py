@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
+import xdicom
 from builders import TRANSFER_SYNTAXES, make_ct, make_enhanced_mr, make_file, make_seg, phantom, uid
 from doubles import counted_reads
 from labeled.opened import opened
 from xdicom.errors import SourceError
-from xdicom.labeled.origins import locate_frames, place_of, read_header
+from xdicom.labeled.origins import locate_frames, read_header
 
 
 @pytest.mark.parametrize("syntax", ["native", "implicit", "big_endian", "rle", "deflated"])
@@ -72,8 +75,85 @@ def test_an_array_of_another_process_says_what_to_do(tmp_path: Path) -> None:
         read_header(array)
 
 
-def test_an_instance_that_was_not_opened_has_no_place() -> None:
-    assert place_of("1.2.3.4") is None
+def changed_copy(tmp_path: Path) -> None:
+    """A series in `one`, and in `two` the same instances with other pixels."""
+    for name, value in (("one", 1), ("two", 2)):
+        make_ct(
+            tmp_path / name,
+            [0.0, 2.0],
+            values=lambda i, value=value: np.full((8, 6), 10 * value + i, np.int16),
+            StudyDescription=name,
+            series_uid=uid("copied"),
+        )
+
+
+THROUGH = {
+    "as it is": lambda array: array,
+    "selected": lambda array: array.isel(z=[1, 0], x=slice(2)),
+    "computed": lambda array: array.compute(),
+    "transformed": lambda array: array.dicom.to_modality().astype("f8") * 2,
+    "sorted and named": lambda array: array.sortby("z", ascending=False).rename("other"),
+    "in a tree": lambda array: xr.DataTree(array.to_dataset()).map_over_datasets(lambda node: node)["stored_values"],
+    "copied and pickled": lambda array: pickle.loads(pickle.dumps(array.copy(deep=True))),
+    "one slice": lambda array: array.isel(z=1),
+}
+
+
+@pytest.mark.parametrize("through", THROUGH.values(), ids=THROUGH)
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_copies_with_the_same_uids_are_told_apart(
+    order: tuple[str, str], through: Callable[[xr.DataArray], xr.DataArray], tmp_path: Path
+) -> None:
+    changed_copy(tmp_path)
+    arrays = {name: xdicom.open_series(tmp_path / name) for name in order}
+
+    for name, array in arrays.items():
+        assert read_header(through(array)).StudyDescription == name
+        located = locate_frames(through(array))
+        assert located is not None
+        assert {Path(url).parent.name for url in located[0].instances.urls} == {name}
+
+
+def test_references_are_to_the_copy_that_was_opened(tmp_path: Path) -> None:
+    changed_copy(tmp_path)
+    one, _two = (xdicom.open_series(tmp_path / name) for name in ("one", "two"))
+
+    references = one.dicom.to_kerchunk()
+    one.dicom.to_zarr(tmp_path / "one.zarr", codecs="original", progress=False)
+
+    assert str(tmp_path / "one") in str(references)
+    assert str(tmp_path / "two") not in str(references)
+    assert xr.open_zarr(tmp_path / "one.zarr")["stored_values"].equals(one)
+
+
+def test_xarrays_own_door_knows_the_files_too(tmp_path: Path) -> None:
+    changed_copy(tmp_path)
+    arrays = [xr.open_dataset(tmp_path / name, engine="dicom")["stored_values"] for name in ("one", "two")]
+
+    assert [read_header(array).StudyDescription for array in arrays] == ["one", "two"]
+
+
+def unnamed(array: xr.DataArray) -> xr.DataArray:
+    """`array` without the name of what it was opened from, as another process or a store gives it."""
+    return xr.DataArray.from_dict(array.to_dict())
+
+
+def test_what_does_not_tell_its_copy_is_of_the_last_one_opened(tmp_path: Path) -> None:
+    changed_copy(tmp_path)
+    one, _two = (xdicom.open_series(tmp_path / name) for name in ("one", "two"))
+
+    assert read_header(unnamed(one)).StudyDescription == "two"
+
+
+def test_the_name_of_what_was_opened_is_in_no_store(tmp_path: Path) -> None:
+    make_ct(tmp_path / "in", [0.0, 2.0])
+    array = xdicom.open_series(tmp_path / "in")
+
+    array.dicom.to_zarr(tmp_path / "out.zarr", progress=False)
+    array.to_dataset().drop_attrs(deep=True).to_zarr(tmp_path / "plain.zarr", consolidated=False)
+
+    for path in tmp_path.glob("*.zarr/**/zarr.json"):
+        assert "xdicom_opened" not in path.read_text()
 
 
 def test_no_path_is_in_the_array(tmp_path: Path) -> None:

@@ -134,11 +134,13 @@ def test_memory_is_that_of_input_and_output(name: str, is_varied: bool) -> None:
     parameters = [np.full((16, 1, 1), number) for number in numbers] if is_varied else numbers
     chain = Chain(links)
     chain(values[:1], *(number[:1] if isinstance(number, np.ndarray) else number for number in parameters))
-    tracemalloc.start()
-    try:
-        out = chain(values, *parameters)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    peaks = []
+    for _ in range(3):  # what other threads ask for meanwhile is counted too
+        tracemalloc.start()
+        try:
+            out = chain(values, *parameters)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
 
-    assert peak + values.nbytes < 1.1 * (values.nbytes + out.nbytes)
+    assert min(peaks) + values.nbytes < 1.1 * (values.nbytes + out.nbytes)

@@ -146,6 +146,11 @@ def write_dicom(
         uid_seed=uid_seed,
         keep_uids=keep_uids,
     )
+    return write_choices(array, choices, folder, progress, overwrite=overwrite)
+
+
+def write_choices(array: xr.DataArray, choices: Choices, folder: Folder, progress: bool | Report, *, overwrite: bool) -> WrittenDicom:
+    """Write a labelled array into a folder; see `write_dicom`."""
     if is_slide_image(array):
         tiles, planned = plan_slide(array, choices)
         return _into(folder, tiles, planned, write_slide, progress, overwrite=overwrite)

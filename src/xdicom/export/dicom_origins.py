@@ -58,7 +58,7 @@ def find_origin(array: xr.DataArray) -> Origin:
         used = rows[rows >= 0]
         header = next(each for each in kept if each is not None).read()
         return Origin(frames, rows, kept, header, len(np.unique(used)) < len(used), in_files=False)
-    found = place_of_series(str(array.attrs.get("series_instance_uid", "")))
+    found = place_of_series(array)
     return Origin(None, unknown, None, None if found is None else _read(Place(*found)))
 
 

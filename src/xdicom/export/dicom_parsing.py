@@ -50,6 +50,7 @@ def parse_elements(data: bytes) -> Elements:
 
     Examples
     --------
+    >>> from xdicom.export.dicom_elements import encode_elements, set_element
     >>> elements: Elements = {}
     >>> set_element(elements, "Rows", 512)
     >>> parse_elements(encode_elements(elements)) == elements

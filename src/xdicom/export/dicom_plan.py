@@ -30,6 +30,12 @@ class Choices:
     attributes: Mapping[str, Any] | None = None
     uid_seed: str | None = None
     keep_uids: bool = False
+    series_uid: str | None = None
+    """New Series Instance UID that several arrays share; one of its own where there is none."""
+    instance_number: int = 1
+    """Instance Number of the one instance of a slide's image."""
+    pyramid_uid: str | None = None
+    """Pyramid UID that the levels of a slide share."""
     is_measured: bool = False
     """Whether values are looked at before slopes are chosen, since they are not those that the source stored."""
 

@@ -31,7 +31,8 @@ from xdicom.sources.options import public_options
 
 PICTURES = (DISPLAY, RGB)
 """Stages whose values mean colors or grays, and nothing that was measured."""
-_WRITTEN = (STORED, MODALITY, REAL_WORLD, SUV, *PICTURES)
+WRITTEN = (STORED, MODALITY, REAL_WORLD, SUV, *PICTURES)
+"""Values that are written."""
 _REFUSED = {
     "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation is written by to_segmentation(), with the series that it belongs to",
     "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation is written by to_segmentation(), with the series that it belongs to",
@@ -48,10 +49,10 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         As `write_dicom` says.
     """
     name = str(array.name)
-    if name not in _WRITTEN:
+    if name not in WRITTEN:
         raise ValueError(
             f"values named {array.name!r} have no meaning that DICOM knows: say what they are with array.rename(), "
-            f"as one of {', '.join(_WRITTEN)}"
+            f"as one of {', '.join(WRITTEN)}"
         )
     origin = find_origin(array)
     planes = planes_of(array)
@@ -61,8 +62,7 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
     if header is None:
         header = minimal_header(array, planes, choices.attributes or {})
     sop_class = _first_text(header, "SOPClassUID") or str(array.attrs.get("sop_class_uid", ""))
-    if name not in PICTURES and sop_class in _REFUSED:
-        raise UnsupportedEncodingError(f"objects of SOP class {sop_class} are not written: {_REFUSED[sop_class]}")
+    check_kind(name, sop_class)
     check_place(array, planes, origin, choices.attributes)
     is_multiframe = name not in PICTURES and not labels_only and _is_multiframe(header)
     if name in PICTURES:
@@ -70,7 +70,9 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         origin = replace(origin, header=header)
     chosen = choose_form(array, origin.frames, origin.rows, header, sop_class, choices)
     uids = new_uids(count, choices.uid_seed)
-    series_uid, study_uid = uids.pop(), _first_text(header, "StudyInstanceUID") or str(array.attrs.get("study_instance_uid") or uids.pop())
+    own_series_uid, own_study_uid = uids.pop(), uids.pop()
+    series_uid = choices.series_uid or own_series_uid
+    study_uid = _first_text(header, "StudyInstanceUID") or str(array.attrs.get("study_instance_uid") or own_study_uid)
     keeps = choices.keep_uids
     if keeps:
         series_uid = _first_text(header, "SeriesInstanceUID")
@@ -135,6 +137,18 @@ def make_plan(array: xr.DataArray, choices: Choices) -> SeriesPlan:
         steps={str(name): steps[axis] for axis, name in enumerate(sizes)},
         times=times_of(array),
     )
+
+
+def check_kind(name: str, sop_class: str) -> None:
+    """Refuse values of objects that are written in another way.
+
+    Raises
+    ------
+    UnsupportedEncodingError
+        With the way that they are written.
+    """
+    if name not in PICTURES and sop_class in _REFUSED:
+        raise UnsupportedEncodingError(f"objects of SOP class {sop_class} are not written: {_REFUSED[sop_class]}")
 
 
 def times_of(array: xr.DataArray) -> Times | None:

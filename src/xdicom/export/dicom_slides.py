@@ -71,16 +71,20 @@ def plan_slide(array: xr.DataArray, choices: Choices) -> tuple[Array, SeriesPlan
     options = public_options(urls_of([place]))
     with using_options(options):
         header = place.read()
-    form = _form(array, choices)
+    form = form_of_tiles(array, choices)
     values = array.data if array.chunks is not None else array.chunk().data
     encoding = form.encoding
     tiles = cut_into_tiles(values, (encoding.rows, encoding.columns), array.sizes.get("sample", 0))
     dims = tiles.ndim - 2 - ("sample" in array.dims)
     count = int(np.prod(tiles.shape[:dims], dtype=np.int64))
-    *_, study_uid, series_uid = new_uids(0, choices.uid_seed)
+    *_, study_uid, own_series_uid = new_uids(0, choices.uid_seed)
+    series_uid = choices.series_uid or own_series_uid
     (uid, *_) = new_uids(1, None if choices.uid_seed is None else f"{choices.uid_seed}\ninstance")
     shared = describe_pixels(form)
     set_element(shared, "SeriesInstanceUID", series_uid)
+    set_element(shared, "InstanceNumber", choices.instance_number)
+    if choices.pyramid_uid is not None:
+        set_element(shared, "PyramidUID", choices.pyramid_uid)
     set_element(shared, "StudyInstanceUID", next(iter(texts_of(header, "StudyInstanceUID")), "") or study_uid)
     describe(shared, header, {}, choices, str(array.attrs.get("lossy_image_compression", "")), keeps=False)
     wanted, dropped = wanted_elements(choices.attributes)
@@ -123,7 +127,6 @@ def slide_header(series: SeriesPlan, _rows: np.ndarray, loss_ratio: float, _extr
     set_element(elements, "NumberOfFrames", len(plan.rows))
     put_in(elements, plan.shared)
     set_element(elements, "SOPInstanceUID", plan.uids[0])
-    set_element(elements, "InstanceNumber", 1)
     mark_derived(elements, plan.sources[0])
     sop_class, uid = plan.sources[0] or (SLIDE, "")
     if uid and TAGS["SeriesInstanceUID"] in plan.template:
@@ -137,8 +140,14 @@ def slide_header(series: SeriesPlan, _rows: np.ndarray, loss_ratio: float, _extr
     return elements
 
 
-def _form(array: xr.DataArray, choices: Choices) -> Form:
-    """Encoding of a tile."""
+def form_of_tiles(array: xr.DataArray, choices: Choices) -> Form:
+    """Encoding of the tiles that an image of a slide is written in.
+
+    Raises
+    ------
+    UnsupportedEncodingError, ValueError
+        As for `plan_slide`.
+    """
     if array.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
         raise ValueError(
             f"values are {array.dtype}, and a slide holds uint8 and uint16: array.astype('uint8') where that is what they mean"

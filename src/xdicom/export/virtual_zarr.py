@@ -155,8 +155,9 @@ class DicomParser:
         grids = [grid for grid in arrange(catalog.pick(self.series_uid)).grids if self.stack in (None, grid.name)]
         if len(grids) != 1:
             raise MultipleSeriesError(f"{len(grids)} arrays: name one of the stacks {', '.join(grid.name for grid in grids)} with stack=")
-        remember(grids[0].frames)
-        return label(frames_to_dask(grids[0]), grids[0])
+        array = label(frames_to_dask(grids[0]), grids[0])
+        remember(grids[0].frames, array)
+        return array
 
 
 def _manifest(make: Any, references: References) -> Any:

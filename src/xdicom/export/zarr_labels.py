@@ -16,6 +16,7 @@ from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
 from xdicom.export.zarr_marks import MARK, group_again, quiet
+from xdicom.labeled.origins import keep_origin
 from xdicom.lazy.blocks import zeros_in_blocks
 
 _DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zattrs"})
@@ -44,7 +45,8 @@ def portable(array: xr.DataArray) -> xr.DataArray:
             variable = xr.Variable(variable.dims, variable.values.astype(object), variable.attrs)
         coords[name] = xr.Variable(variable.dims, variable.values, plain_attrs(variable.attrs, f"the coordinate {name}"))
     values = xr.Variable(array.dims, array.data, plain_attrs(array.attrs, "the array"))
-    return xr.DataArray(values, coords=coords, name="values" if array.name is None else array.name)
+    made = xr.DataArray(values, coords=coords, name="values" if array.name is None else array.name)
+    return keep_origin(made, array)
 
 
 def plain_attrs(attrs: Mapping[Any, Any], where: str) -> dict[str, Any]:

@@ -1,10 +1,17 @@
-"""Which instance lies where, for this process: arrays carry SOP Instance UIDs, not paths (which may name a person)."""
+"""Which instance lies where, for this process: arrays carry SOP Instance UIDs, not paths (which may name a person).
+
+Copies of an instance, one of them changed, often keep its UID. An array therefore also carries, in the encoding of its
+coordinates, a random name of the frames that it was opened from: it goes where coordinates go, is in no store, and means
+nothing in another process. An array without it is taken to be of what was opened last.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -19,39 +26,70 @@ if TYPE_CHECKING:
 
 _MAX_TABLES = 256
 _PLANE = ("y", "x", "sample")
-_tables: OrderedDict[int, FrameTable] = OrderedDict()
+_OPENED = "xdicom_opened"
+"""Where an encoding has the name of the frames that were opened."""
+_FIRST = ("sop_instance_uid", "frame_number")
+"""Coordinates whose word counts most."""
+_tables: OrderedDict[str, FrameTable] = OrderedDict()
 
 
-def remember(frames: FrameTable) -> None:
-    """Keep where the frames of an opened series lie."""
-    _tables[id(frames)] = frames
+def remember(frames: FrameTable, opened: xr.DataArray | xr.Dataset) -> None:
+    """Keep where the frames of an opened series lie, and have all variables of `opened`, in place, say that they were made of these."""
+    name = next((name for name, known in _tables.items() if known is frames), uuid4().hex)
+    _tables[name] = frames
+    _tables.move_to_end(name)
     while len(_tables) > _MAX_TABLES:
         _tables.popitem(last=False)
+    _mark(opened, name)
 
 
-def place_of(sop_instance_uid: str) -> tuple[str, int] | None:
-    """Where an instance lies that was opened in this process, and where its first frame begins in it; or None."""
-    for frames in reversed(_tables.values()):
-        column = frames.instances.columns.get("sop_instance_uid")
-        if column is None:
-            continue
-        rows = np.flatnonzero(column.values == sop_instance_uid)
-        if len(rows):
-            instance = int((column.codes == rows[0]).argmax())
-            return frames.instances.urls[instance], int(frames.offset[frames.instance == instance].min())
-    return None
+def keep_origin(made: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
+    """`made`, whose variables are new, with what `source` says of the frames that it was opened from."""
+    name = _own_name(source)
+    if name is not None:
+        _mark(made, name)
+    return made
 
 
-def place_of_series(series_instance_uid: str) -> tuple[str, int] | None:
-    """Where an instance of a series lies that was opened in this process, and where its first frame begins in it; or None."""
-    for frames in reversed(_tables.values()):
+def _mark(opened: xr.DataArray | xr.Dataset, name: str) -> None:
+    for variable in _variables(opened):
+        variable.encoding[_OPENED] = name
+
+
+def _variables(opened: xr.DataArray | xr.Dataset) -> list[xr.Variable]:
+    own = [opened.variable] if isinstance(opened, xr.DataArray) else [opened.variables[name] for name in opened.data_vars]
+    return [*own, *(coordinate.variable for coordinate in opened.coords.values())]
+
+
+def _own_name(array: xr.DataArray) -> str | None:
+    """Name of the frames that an array was opened from, where its variables say so and agree."""
+    for name in _FIRST:
+        if name in array.coords and _OPENED in array.coords[name].variable.encoding:
+            return str(array.coords[name].variable.encoding[_OPENED])
+    names = {str(variable.encoding[_OPENED]) for variable in _variables(array) if _OPENED in variable.encoding}
+    return names.pop() if len(names) == 1 else None
+
+
+def _tables_for(array: xr.DataArray) -> list[FrameTable]:
+    """Frames that were opened, those of the array first, then the last ones."""
+    own = _tables.get(_own_name(array) or "")
+    others = [table for table in reversed(_tables.values()) if table is not own]
+    return others if own is None else [own, *others]
+
+
+def _place(frames: FrameTable, instance: int) -> tuple[str, int]:
+    """Where an instance lies, and where its first frame begins in it."""
+    return frames.instances.urls[instance], int(frames.offset[frames.instance == instance].min())
+
+
+def place_of_series(array: xr.DataArray) -> tuple[str, int] | None:
+    """Where an instance of the series of `array` lies, and where its first frame begins in it; None where none was opened."""
+    series_instance_uid = str(array.attrs.get("series_instance_uid", ""))
+    for frames in _tables_for(array) if series_instance_uid else ():
         column = frames.instances.columns.get("series_instance_uid")
-        if column is None or not series_instance_uid:
-            continue
-        rows = np.flatnonzero(column.values == series_instance_uid)
-        if len(rows):
-            instance = int((column.codes == rows[0]).argmax())
-            return frames.instances.urls[instance], int(frames.offset[frames.instance == instance].min())
+        if column is not None and series_instance_uid in column.values:
+            code = int(np.flatnonzero(column.values == series_instance_uid)[0])
+            return _place(frames, int((column.codes == code).argmax()))
     return None
 
 
@@ -74,7 +112,7 @@ def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
         opened, or planes are not told apart by their frames. Of an image of a slide the first frame of each of its instances.
     """
     if "sop_instance_uids" in array.attrs:
-        return _locate_instances(np.array(array.attrs["sop_instance_uids"], str))
+        return _locate_instances(array)
     sizes = {dim: size for dim, size in array.sizes.items() if dim not in _PLANE}
     uid = _along(array, "sop_instance_uid", sizes)
     number = _along(array, "frame_number", sizes)
@@ -87,11 +125,10 @@ def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
     rows = np.full(codes.shape, -1, np.int64)
     pending = (number > 0) & (names[codes] != "")
     used: list[FrameTable] = []
-    for frames in reversed(_tables.values()):
+    for frames in _tables_for(array):
         if not pending.any():
             break
-        instance = _instances_named(frames, names)[codes]
-        found = _rows_of(frames, instance, number)
+        found = _rows_of(frames, _instances_named(frames, names)[codes], number)
         fresh = pending & (found >= 0)
         if fresh.any():
             rows[fresh] = found[fresh] + sum(map(len, used))
@@ -102,9 +139,10 @@ def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
     return (used[0] if len(used) == 1 else concatenate_frames(used)), rows.reshape(tuple(sizes.values()))
 
 
-def _locate_instances(uids: np.ndarray) -> tuple[FrameTable, np.ndarray] | None:
+def _locate_instances(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
     """The first frame of each of the instances, where one table has them all."""
-    for frames in reversed(_tables.values()):
+    uids = np.array(array.attrs["sop_instance_uids"], str)
+    for frames in _tables_for(array):
         instances = _instances_named(frames, uids)
         if len(instances) and (instances >= 0).all():
             return frames, np.array([int((frames.instance == instance).argmax()) for instance in instances.tolist()], np.int64)
@@ -153,13 +191,14 @@ def read_header(array: xr.DataArray, frame: Mapping[str, int] | int = 0) -> Data
         If the instance was not opened in this process: open or scan its location first.
     """
     uid = _instance_uid(array, frame)
-    place = place_of(uid)
-    if place is None:
-        raise SourceError(
-            f"instance {uid} was not opened in this process: open its location with open_series() or open_study() first, then ask again"
-        )
-    url, pixel_offset = place
-    return read_dataset(lambda offset, length: read_range(url, offset, length), pixel_offset)
+    for frames in _tables_for(array):
+        (instance,) = _instances_named(frames, np.array([uid])).tolist()
+        if instance >= 0:
+            url, pixel_offset = _place(frames, instance)
+            return read_dataset(partial(read_range, url), pixel_offset)
+    raise SourceError(
+        f"instance {uid} was not opened in this process: open its location with open_series() or open_study() first, then ask again"
+    )
 
 
 def _instance_uid(array: xr.DataArray, frame: Mapping[str, int] | int) -> str:

@@ -39,7 +39,13 @@ def without_loop(values: np.ndarray, *parameters: object, rendering: Rendering) 
         return render(values, *parameters, rendering=rendering)
 
 
-WINDOWS = [(40.0, 400.0, "LINEAR"), (40.5, 333.3, "LINEAR"), (-600.0, 1500.0, "LINEAR_EXACT"), (40.0, 1.0, "LINEAR")]
+WINDOWS = [
+    (40.0, 400.0, "LINEAR"),
+    (40.5, 333.3, "LINEAR"),
+    (-600.0, 1500.0, "LINEAR_EXACT"),
+    (40.0, 1.0, "LINEAR"),
+    (9000.0, 50000.0, "LINEAR"),
+]
 
 
 @pytest.mark.usefixtures("loop")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 
@@ -17,8 +18,11 @@ from xdicom.transforms.modality import in_type, rescale_into
 from xdicom.transforms.pieces import Scratch, pieces
 from xdicom.transforms.voi import LINEAR, WindowKernel
 
-NUDGE = 2.0**-15
-"""What the line lies higher, in levels, so that no value on the border of two falls short by a rounding."""
+NUDGES = (2.0**-15, 2.0**-18)
+"""What the line lies higher, in levels, so that no value on the border of two falls short by a rounding; less in wide windows."""
+
+ORIGINS = (0.0, 1.0, 0.5, 0.25, 0.75)
+"""Where in the window stored values are counted from: roundings grow with the distance, and lie elsewhere for another origin."""
 
 REACH = 2**22
 """Single precision takes whole numbers of 16 bits from whole numbers below this exactly."""
@@ -123,9 +127,7 @@ def straight_line(setting: Setting) -> Line | None:
     if not (math.isfinite(black) and math.isfinite(white)):
         return None
     per_value = setting.slope * (high - low) / setting.span
-    origin = round(min(max(black, -REACH), REACH))
-    offset = (origin - black) * per_value + low + 0.5 + NUDGE
-    if not math.isfinite(per_value) or max(abs(per_value), abs(offset)) > SINGLE:
+    if not math.isfinite(per_value) or abs(per_value) > SINGLE:
         return None
     first = min(max(math.floor(min(black, white)) - 2, limits.min), limits.max)
     last = max(min(math.ceil(max(black, white)) + 2, limits.max), limits.min)
@@ -137,8 +139,15 @@ def straight_line(setting: Setting) -> Line | None:
     start, stop = max(start, 0), min(stop, len(tried) - 1)
     if not (exact[0] == before or first == limits.min) or not (exact[-1] == after or last == limits.max) or start > stop:
         return None
-    line = Line(first + start, first + stop, np.float32(origin), np.float32(per_value), np.float32(offset), is_clipped=False)
-    levels = line.level(tried[start : stop + 1].astype(np.float32))
-    line = replace(line, is_clipped=bool(levels.min() <= -1 or levels.max() >= LEVELS[1] + 1))
-    np.clip(levels, *line.ends, out=levels)
-    return line if np.array_equal(levels.astype(np.uint8), exact[start : stop + 1]) else None
+    for share, nudge in product(ORIGINS, NUDGES):
+        origin = round(min(max(black + share * (white - black), -REACH), REACH))
+        offset = (origin - black) * per_value + low + 0.5 + nudge
+        if not math.isfinite(offset) or abs(offset) > SINGLE:
+            continue
+        line = Line(first + start, first + stop, np.float32(origin), np.float32(per_value), np.float32(offset), is_clipped=False)
+        levels = line.level(tried[start : stop + 1].astype(np.float32))
+        line = replace(line, is_clipped=bool(levels.min() <= -1 or levels.max() >= LEVELS[1] + 1))
+        np.clip(levels, *line.ends, out=levels)
+        if np.array_equal(levels.astype(np.uint8), exact[start : stop + 1]):
+            return line
+    return None

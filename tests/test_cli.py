@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from builders import AXIAL, CORONAL, image_position, make_cine, make_ct, make_not_dicom, make_palette, make_pet, make_slices, make_sr
 from doubles import counted_reads
-from xdicom import __version__, open_series, scan
+from xdicom import __version__, open_series, open_study, scan
 from xdicom.cli import app
 from xdicom.cli.arguments import parse_chunks, parse_options, parse_window
 
@@ -253,6 +253,28 @@ def test_a_series_is_written_as_another(ct: Path, tmp_path: Path) -> None:
     assert again.equals(open_series(ct).isel(z=slice(1, None), y=slice(None, None, 2)).assign_coords(again.coords))
     header = again.dicom.header()
     assert (header.PatientName, header.SeriesDescription) == ("Nobody", "Half")
+
+
+@pytest.mark.parametrize("is_store", [False, True], ids=["files", "store"])
+def test_all_series_are_written_as_others(two_series: Path, is_store: bool, tmp_path: Path) -> None:
+    location, study = two_series, open_study(two_series).load()
+    if is_store:
+        location = tmp_path / "study.zarr"
+        run("to-zarr", two_series, location, "--all")
+
+    result = run("to-dicom", location, tmp_path / "out", "--all", "--transfer-syntax", "rle")
+
+    assert result.exit_code == 0
+    assert "2 arrays, 6 instances" in result.stdout
+    for path in study.groups[1:]:
+        assert np.array_equal(open_study(tmp_path / "out")[path]["stored_values"].values, study[path]["stored_values"].values)
+
+
+def test_all_series_are_written_as_they_are(two_series: Path, tmp_path: Path) -> None:
+    result = run("to-dicom", two_series, tmp_path / "out", "--all", "--select", "z=1:", "--series-number", "7")
+
+    assert result.exit_code == 2
+    assert "leave --select, --series-number out" in line(result.stderr)
 
 
 def test_a_store_with_headers_becomes_dicom_again(ct: Path, tmp_path: Path) -> None:

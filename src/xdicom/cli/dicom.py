@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 import xarray as xr
 
-from xdicom.api import open_series
+from xdicom.api import open_series, open_study
 from xdicom.cli.arguments import SeriesUid, Stack, StorageOptions, parse_options, scan_location
 from xdicom.cli.terminal import printable, progress_on_stderr
 from xdicom.errors import SourceError, XDicomError
@@ -35,6 +36,7 @@ def write_series(
     directory: Annotated[str, typer.Argument(help="Folder for the files, or its URL.")],
     series_uid: SeriesUid = None,
     stack: Stack = None,
+    is_study: Annotated[bool, typer.Option("--all", help="Write all series, each array into a folder of its own.")] = False,
     select: Selection = None,
     values: Annotated[Literal["stored", "modality"], typer.Option("--values", help=_VALUES_HELP)] = "stored",
     transfer_syntax: Annotated[str | None, typer.Option("--transfer-syntax", metavar="NAME", help=_SYNTAX_HELP)] = None,
@@ -47,7 +49,24 @@ def write_series(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same names.")] = False,
     options: StorageOptions = None,
 ) -> None:
-    """Write one series, or a Zarr store, as a new DICOM series of the same study."""
+    """Write one series, or a Zarr store, as a new DICOM series of the same study; or all of them."""
+    shared = {
+        "transfer_syntax": transfer_syntax,
+        "loss": loss,
+        "derivation": derivation,
+        "attributes": parse_attributes(attributes),
+        "keep_uids": keep_uids,
+        "overwrite": overwrite,
+        "storage_options": (parse_options(options) or None) if "://" in directory else None,
+    }
+    if is_study:
+        own = {"--series-uid": series_uid, "--stack": stack, "--select": select, "--values": None if values == "stored" else values,
+               "--series-description": series_description, "--series-number": series_number}  # fmt: skip
+        given = [name for name, value in own.items() if value is not None and value != []]
+        if given:
+            raise typer.BadParameter(f"--all writes every series as it is: leave {', '.join(given)} out")
+        _write_all(_opened_all(location, options), directory, shared)
+        return
     array = _opened(location, series_uid, stack, options, is_for_both="://" in directory)
     parts = dict(map(_part, select or ()))
     unknown = sorted(set(parts) - set(map(str, array.dims)))
@@ -57,25 +76,10 @@ def write_series(
     if values == "modality":
         array = array.dicom.to_modality()
     start = time.perf_counter()
-    with progress_on_stderr("writing", "blocks") as progress:
-        try:
-            written = array.dicom.to_dicom(
-                directory,
-                transfer_syntax=transfer_syntax,
-                loss=loss,
-                series_description=series_description,
-                series_number=series_number,
-                derivation=derivation,
-                attributes=parse_attributes(attributes),
-                keep_uids=keep_uids,
-                overwrite=overwrite,
-                storage_options=(parse_options(options) or None) if "://" in directory else None,
-                progress=progress,
-            )
-        except XDicomError:
-            raise
-        except ValueError as error:
-            raise typer.BadParameter(printable(str(error))) from error
+    with _told(), progress_on_stderr("writing", "blocks") as progress:
+        written = array.dicom.to_dicom(
+            directory, series_description=series_description, series_number=series_number, progress=progress, **shared
+        )
     seconds = time.perf_counter() - start
     instances = f"{written.instances} instance{'' if written.instances == 1 else 's'} of {written.frames} frames"
     largest = f"; largest error {written.max_error:.3g}" if values == "modality" else ""
@@ -85,15 +89,49 @@ def write_series(
     )
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """What values can't be becomes an error of how the command was called."""
+    try:
+        yield
+    except XDicomError:
+        raise
+    except ValueError as error:
+        raise typer.BadParameter(printable(str(error))) from error
+
+
+def _write_all(tree: xr.DataTree, directory: str, options: dict[str, Any]) -> None:
+    start = time.perf_counter()
+    with _told(), progress_on_stderr("writing", "blocks") as progress:
+        written = tree.dicom.to_dicom(directory, progress=progress, **options)
+    instances, size = sum(each.instances for each in written.values()), sum(each.bytes for each in written.values())
+    for path, each in written.items():
+        typer.echo(f"{printable(path)}: {each.instances} instances of {each.frames} frames; series {each.series_instance_uid}")
+    seconds = time.perf_counter() - start
+    typer.echo(f"{printable(directory)}: {len(written)} arrays, {instances} instances, {readable_size(size)} in {seconds:.1f} s")
+
+
+def _opened_all(location: str, options: Iterable[str] | None) -> xr.DataTree:
+    """All arrays at a location, or of a Zarr store."""
+    return xr.open_datatree(location, engine="zarr") if _is_store(location) else open_study(scan_location(location, options))
+
+
+def _is_store(location: str) -> bool:
+    return any((Path(location) / name).is_file() for name in ("zarr.json", ".zgroup"))
+
+
 def _opened(location: str, series_uid: str | None, stack: str | None, options: Iterable[str] | None, *, is_for_both: bool) -> xr.DataArray:
     """The array of a series, or the one of a Zarr store."""
-    if not any((Path(location) / name).is_file() for name in ("zarr.json", ".zgroup")):
+    if not _is_store(location):
         return open_series(scan_location(location, options), series_uid=series_uid, stack=stack)
     if series_uid is not None or stack is not None or (options and not is_for_both):
         raise typer.BadParameter(f"{printable(location)} is a Zarr store of one array: leave --series-uid, --stack and --option out")
     arrays = xr.open_zarr(location).data_vars
     if len(arrays) != 1:
-        raise SourceError(f"{location} is no store of one labelled array: it holds {len(arrays)} arrays in its root group")
+        raise SourceError(
+            f"{location} is no store of one labelled array: it holds {len(arrays)} arrays in its root group; "
+            "--all writes the arrays of all groups"
+        )
     array: xr.DataArray = next(iter(arrays.values()))
     return array
 

@@ -17,7 +17,15 @@ from xdicom.export.dicom_files import write_dicom
 from xdicom.export.dicom_kept import OWN, WHOLE
 from xdicom.labeled import origins
 
-NOT_COMPARED = {"sop_instance_uid", "frame_number", "instance_number", "source_sop_instance_uid", "slice_time", "b_value_actual"}
+NOT_COMPARED = {
+    "sop_instance_uid",
+    "sop_instance_occurrence",
+    "frame_number",
+    "instance_number",
+    "source_sop_instance_uid",
+    "slice_time",
+    "b_value_actual",
+}
 """Coordinates that are new (identities, and references to sources), or that only vendors' elements state of tiles in a mosaic or grid
 (slice_time, b_value_actual), which say nothing of one tile alone."""
 NO_LONGER_STATED = re.compile(r"Module=<(MRPulseSequence|BulkMotionSynchronization)>|Illegal root for UID")

@@ -13,7 +13,7 @@ import xarray as xr
 import xdicom
 from builders import TRANSFER_SYNTAXES, make_ct, make_enhanced_mr, make_file, make_seg, phantom, uid
 from doubles import counted_reads
-from labeled.opened import opened
+from labeled.opened import labels, opened
 from xdicom.errors import SourceError
 from xdicom.labeled.origins import locate_frames, read_header
 
@@ -143,6 +143,32 @@ def test_what_does_not_tell_its_copy_is_of_the_last_one_opened(tmp_path: Path) -
     one, _two = (xdicom.open_series(tmp_path / name) for name in ("one", "two"))
 
     assert read_header(unnamed(one)).StudyDescription == "two"
+
+
+def of_one_uid(tmp_path: Path) -> xr.DataArray:
+    """Slices that a careless writer gave one SOP Instance UID, in files whose names say nothing of their order."""
+    make_ct(
+        tmp_path, [0.0, 2.0, 4.0, 6.0], ["c.dcm", "a.dcm", "d.dcm", "b.dcm"], values=lambda i: np.full((8, 6), i, np.int16),
+        varying={"SOPInstanceUID": [uid("one"), uid("one"), uid("one"), uid("two")], "OperatorsName": ["A", "B", "C", "D"]},
+    )  # fmt: skip
+    return xdicom.open_series(tmp_path)
+
+
+def test_slices_of_one_uid_are_told_apart(tmp_path: Path) -> None:
+    array = of_one_uid(tmp_path)
+
+    assert labels(array, "sop_instance_occurrence") == [1, 2, 3, 1]
+    assert [str(read_header(array, i).OperatorsName) for i in range(4)] == ["A", "B", "C", "D"]
+    assert str(read_header(array.sel(z=4.0)).OperatorsName) == "C"
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(1, 3), slice(2, 3), slice(None, None, -1)])
+def test_slices_of_one_uid_are_moved_each_from_its_own_file(part: slice, tmp_path: Path) -> None:
+    array = of_one_uid(tmp_path / "in").isel(z=part)
+
+    array.dicom.to_zarr(tmp_path / "out.zarr", codecs="original", progress=False)
+
+    assert np.array_equal(xr.open_zarr(tmp_path / "out.zarr")["stored_values"].values, array.values)
 
 
 def test_the_name_of_what_was_opened_is_in_no_store(tmp_path: Path) -> None:

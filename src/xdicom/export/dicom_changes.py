@@ -24,7 +24,9 @@ TOLERANCE = 1e-6
 COUNTED_FROM_FIRST = frozenset({"time", "acquisition_time", "content_time", "frame_reference_date_time"})
 """Labels that count from the first of the frames that were opened together: only their differences are stated."""
 _SET_FROM_PLACE = ("image_position_", "image_orientation_", "slice_location")
-_NOT_COMPARED = frozenset({"z", "y", "x", "sop_instance_uid", "instance_number", "frame_number", "source_sop_instance_uid"})
+_NOT_COMPARED = frozenset(
+    {"z", "y", "x", "sop_instance_uid", "sop_instance_occurrence", "instance_number", "frame_number", "source_sop_instance_uid"}
+)
 """Labels of place, which is settled by itself, and of identity, which is new."""
 _COLUMNS = {label.name: label.column for label in READ_LABELS if not label.parts}
 _DIRECTIONS = frozenset({"gradient_x", "gradient_y", "gradient_z"})

@@ -28,7 +28,7 @@ _OF_NO_ELEMENT = frozenset({
     "b_value_actual", "diffusion_axis", "label_type", "gradient_x", "gradient_y", "gradient_z", "gradient_frequency", "gradient_phase",
     "gradient_slice", "segment", "segment_color", "segmented_property_category", "segmented_property_type", "coil", "optical_path",
     "energy_window", "detector", "velocity_encoding", "rr_interval", "stored_values", "x", "y", "z", "px", "py", "pz", "t", "c", "sample",
-    "fill_value", "frame_number", "overlay", "overlays", "ultrasound_pixel_spacing", "ultrasound_regions",
+    "fill_value", "frame_number", "sop_instance_occurrence", "overlay", "overlays", "ultrasound_pixel_spacing", "ultrasound_regions",
     "image_position_patient_x", "image_position_patient_y", "image_position_patient_z", "window_explanation", "image_index",
     "assumed_private_creators", "deidentification_method_code_sequence", "velocity_encoding_direction_x", "velocity_encoding_direction_y",
     "velocity_encoding_direction_z", "phase_number", "temporal_position",

@@ -9,7 +9,7 @@ import numpy as np
 
 from xdicom.index.axes import MOST_CELLS, Division, divide
 from xdicom.index.clocks import diffusion_of
-from xdicom.index.copies import missing_parts, without_copies
+from xdicom.index.copies import missing_parts, occurrences, without_copies
 from xdicom.index.kinds import (
     VOLUME_Z,
     dose_positions,
@@ -53,6 +53,9 @@ def arrange(frames: FrameTable) -> Arrangement:
     rows, notes = without_copies(frames)
     arrangement.notes.extend([*notes, *missing_parts(frames), *several_patients(frames)])
     records = Records(frames, rows[_order_of_headers(frames, rows)])
+    number = occurrences(frames)[frames.instance[records.row]]
+    if (number != 1).any():
+        records.own["sop_instance_occurrence"] = number_column(number[:, None])
     records = energies_of_planes(positions_of_frames(nuclear_positions(dose_positions(records, arrangement.notes))))
     parts, notes = cut_tiles(records)
     arrangement.notes.extend(notes)

@@ -38,6 +38,22 @@ def find_copies(frames: FrameTable) -> list[Copy]:
     return [Copy(*each) for each in zip(copies.tolist(), originals.tolist(), is_same.tolist(), strict=True)]
 
 
+def occurrences(frames: FrameTable) -> np.ndarray:
+    """Number of each instance among those of its SOP Instance UID, from 1 on, in the order of their headers; int64 `(instances,)`."""
+    table = frames.instances
+    result = np.ones(len(table), np.int64)
+    uids = table.columns.get("sop_instance_uid")
+    if uids is None or len(uids.values) in (0, len(uids)):
+        return result
+    numbers = [table.columns[name].first_numbers() for name in ("instance_number", "series_number") if name in table.columns]
+    order = np.lexsort([*(np.nan_to_num(number, nan=np.inf) for number in numbers), uids.codes])
+    codes = uids.codes[order].astype(np.int64)
+    begins = np.flatnonzero(np.append(True, np.diff(codes) != 0))
+    result[order] = np.arange(len(codes)) - np.repeat(begins, np.diff(np.append(begins, len(codes)))) + 1
+    result[uids.codes < 0] = 1
+    return result
+
+
 def without_copies(frames: FrameTable) -> tuple[np.ndarray, list[str]]:
     """Rows of the frames, those of a second copy of an instance left out, and notes on copies."""
     found = find_copies(frames)

@@ -33,6 +33,7 @@ LABELS: tuple[Label, ...] = (
     Label("image_position_volume", "image_position_volume", "mm", ("_x", "_y", "_z")),
     Label("instance_number", "instance_number"),
     Label("sop_instance_uid", "sop_instance_uid"),
+    Label("sop_instance_occurrence", "sop_instance_occurrence"),
     Label("slice_location", "slice_location", "mm"),
     Label("slice_thickness", "slice_thickness", "mm"),
     Label("frame_acquisition_duration", "frame_acquisition_duration", "ms"),

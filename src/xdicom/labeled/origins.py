@@ -18,6 +18,7 @@ import xarray as xr
 
 from xdicom.errors import SourceError
 from xdicom.headers.datasets import read_dataset
+from xdicom.index.copies import occurrences
 from xdicom.model.frames import FrameTable, concatenate_frames
 from xdicom.sources.ranges import read_range
 
@@ -120,7 +121,8 @@ def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
         return None
     if number is None:
         number = np.ones(uid.shape, np.int64)
-    names, codes = np.unique(uid.astype(object).astype(str).reshape(-1), return_inverse=True)
+    occurrence = _along(array, "sop_instance_occurrence", sizes)
+    names, codes = np.unique(_named(uid.astype(str), occurrence).astype(str).reshape(-1), return_inverse=True)
     codes, number = codes.reshape(-1), number.astype(np.int64).reshape(-1)
     rows = np.full(codes.shape, -1, np.int64)
     pending = (number > 0) & (names[codes] != "")
@@ -157,13 +159,22 @@ def _along(array: xr.DataArray, name: str, sizes: Mapping[Any, int]) -> np.ndarr
     return np.full(tuple(sizes.values()), array.attrs[name]) if name in array.attrs else None
 
 
-def _instances_named(frames: FrameTable, uids: np.ndarray) -> np.ndarray:
-    """Number of the instance of each UID, -1 where the table has none."""
+def _named(uids: np.ndarray, occurrence: np.ndarray | None) -> np.ndarray:
+    """SOP Instance UIDs with what tells instances apart that have the same one, against PS3.5 9; object array of their shape."""
+    names = uids.astype(object)
+    if occurrence is not None:
+        for place in zip(*np.nonzero((occurrence != 1) & (names != "")), strict=True):
+            names[place] = f"{names[place]} {occurrence[place]:.0f}"
+    return names
+
+
+def _instances_named(frames: FrameTable, names: np.ndarray) -> np.ndarray:
+    """Number of the instance of each name, as `_named` gives it, -1 where the table has none."""
     column = frames.instances.columns.get("sop_instance_uid")
-    if column is None:
-        return np.full(len(uids), -1)
-    known = {str(column.values[code]): i for i, code in reversed(list(enumerate(column.codes.tolist()))) if code >= 0}
-    return np.array([known.get(uid, -1) for uid in uids.tolist()])
+    if column is None or column.kind != "text":
+        return np.full(len(names), -1)
+    known = {name: i for i, name in enumerate(_named(column.texts(), occurrences(frames)).tolist()) if name}
+    return np.array([known.get(name, -1) for name in names.tolist()])
 
 
 def _rows_of(frames: FrameTable, instance: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -190,21 +201,28 @@ def read_header(array: xr.DataArray, frame: Mapping[str, int] | int = 0) -> Data
     SourceError
         If the instance was not opened in this process: open or scan its location first.
     """
-    uid = _instance_uid(array, frame)
+    name = _instance_name(array, frame)
     for frames in _tables_for(array):
-        (instance,) = _instances_named(frames, np.array([uid])).tolist()
+        (instance,) = _instances_named(frames, np.array([name])).tolist()
         if instance >= 0:
             url, pixel_offset = _place(frames, instance)
             return read_dataset(partial(read_range, url), pixel_offset)
     raise SourceError(
-        f"instance {uid} was not opened in this process: open its location with open_series() or open_study() first, then ask again"
+        f"instance {name} was not opened in this process: open its location with open_series() or open_study() first, then ask again"
     )
 
 
-def _instance_uid(array: xr.DataArray, frame: Mapping[str, int] | int) -> str:
-    if "sop_instance_uid" not in array.coords:
-        return str(array.attrs.get("sop_instance_uid", next(iter(array.attrs.get("sop_instance_uids", ())), "(not stated)")))
-    coordinate = array["sop_instance_uid"]
+def _instance_name(array: xr.DataArray, frame: Mapping[str, int] | int) -> str:
+    if "sop_instance_uids" in array.attrs:
+        return str(next(iter(array.attrs["sop_instance_uids"]), ""))
     where: Mapping[Any, int] = {array.dims[0]: frame} if isinstance(frame, int) else frame
-    chosen = coordinate.isel({dim: index for dim, index in where.items() if dim in coordinate.dims})
-    return str(chosen.values.flat[0])
+
+    def stated(name: str) -> Any:
+        if name not in array.coords:
+            return array.attrs.get(name)
+        coordinate = array.coords[name]
+        return coordinate.isel({dim: index for dim, index in where.items() if dim in coordinate.dims}).values.flat[0]
+
+    occurrence = stated("sop_instance_occurrence")
+    uid = np.array([str(stated("sop_instance_uid") or "(not stated)")])
+    return str(_named(uid, None if occurrence is None else np.array([occurrence]))[0])

@@ -63,10 +63,12 @@ def write_dicom_tree(
         `tree.map_over_datasets` and `tree.filter`.
     directory
         Folder for the folders, or its URL.
-    transfer_syntax, loss, derivation, attributes, keep_uids, overwrite, storage_options
+    transfer_syntax, loss, derivation, attributes
         As for a single array, for each of them.
     uid_seed
         Makes new UIDs depend on this text, the node's path and the plane's number alone; random without it.
+    keep_uids, overwrite, storage_options
+        As for a single array, for each of them.
     progress
         Whether a progress bar is shown, or a function that is called with the blocks done and their number, for one array after the other.
 

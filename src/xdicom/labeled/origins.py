@@ -122,7 +122,7 @@ def locate_frames(array: xr.DataArray) -> tuple[FrameTable, np.ndarray] | None:
     if number is None:
         number = np.ones(uid.shape, np.int64)
     occurrence = _along(array, "sop_instance_occurrence", sizes)
-    names, codes = np.unique(_named(uid.astype(str), occurrence).astype(str).reshape(-1), return_inverse=True)
+    names, codes = np.unique(_named(uid.astype(object), occurrence).astype(str).reshape(-1), return_inverse=True)
     codes, number = codes.reshape(-1), number.astype(np.int64).reshape(-1)
     rows = np.full(codes.shape, -1, np.int64)
     pending = (number > 0) & (names[codes] != "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import xarray as xr
 
 import xdicom
 from builders import make_cine, make_ct, make_seg, phantoms
+from doubles import counted_reads
 from export.conftest import open_ct
 from xdicom import InconsistentSeriesError, SourceError, UnsupportedEncodingError
 from xdicom.export.references import references_of
@@ -148,6 +150,63 @@ def test_compressed_members_of_an_archive_are_refused(tmp_path: Path) -> None:
 def test_values_that_are_not_those_of_files_are_refused(tmp_path: Path, change: Any, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         references_of(change(open_ct(tmp_path / "ct", 2)))
+
+
+def edited(ct: xr.DataArray) -> xr.DataArray:
+    ct = ct.copy(deep=True)
+    ct[3, 5, 2] += 1
+    return ct
+
+
+EDITS: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
+    "in memory": lambda ct: edited(ct.load()),
+    "lazily": edited,
+    "where": lambda ct: ct.where(ct.z < 5, np.int16(0)).astype("int16"),
+    "blocks": lambda ct: ct.copy(data=ct.data.map_blocks(lambda block: block * np.int16(0), name="stored_values_of_mine")),
+    "turned": lambda ct: ct[:, ::-1],
+    "rolled": lambda ct: ct.copy(data=np.roll(ct.values, 1, axis=0)),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_a_change_of_any_frame_is_noticed(tmp_path: Path, edit: Callable[[xr.DataArray], xr.DataArray]) -> None:
+    ct = edit(open_ct(tmp_path / "ct", 6))
+
+    with pytest.raises(SourceError, match="other values than its frames"):
+        references_of(ct)
+    with pytest.raises(SourceError, match="other values than its frames"):
+        ct.dicom.to_zarr(tmp_path / "ct.zarr", codecs="original", progress=False)
+
+
+MOVES: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
+    "as opened": lambda ct: ct,
+    "loaded": lambda ct: ct.load(),
+    "persisted": lambda ct: ct.persist(),
+    "chosen": lambda ct: ct[::-2],
+    "chunked": lambda ct: ct.chunk(z=4),
+    "joined": lambda ct: xr.concat([ct[3:], ct[:3]], "z"),
+}
+
+
+@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+def test_what_was_only_moved_is_referred_to(tmp_path: Path, move: Callable[[xr.DataArray], xr.DataArray]) -> None:
+    ct = move(open_ct(tmp_path / "ct", 6))
+
+    references = references_of(ct)
+
+    assert references.offset.size == ct.sizes["z"]
+
+
+@pytest.mark.parametrize("is_lazy", [True, False])
+def test_few_frames_are_read_where_the_graph_shows_that_none_was_computed_on(tmp_path: Path, is_lazy: bool) -> None:
+    ct = open_ct(tmp_path / "ct", 12)
+    ct = ct if is_lazy else ct.load()
+
+    with counted_reads(tmp_path) as reads:
+        references_of(ct)
+
+    read = sum(reads.pixel_bytes(path) > 0 for path in (tmp_path / "ct").iterdir())
+    assert read == (4 if is_lazy else 12)
 
 
 def test_parts_of_frames_are_refused(tmp_path: Path) -> None:

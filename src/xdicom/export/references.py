@@ -13,11 +13,10 @@ from zarr.codecs import BytesCodec, TransposeCodec
 
 from xdicom.errors import InconsistentSeriesError, PixelDataError, SourceError, UnsupportedEncodingError
 from xdicom.export.frame_codec import FrameCodec
+from xdicom.export.unchanged import check_unchanged
 from xdicom.export.zarr_labels import labels_text
-from xdicom.export.zarr_values import equal_bits
 from xdicom.labeled.origins import locate_frames
 from xdicom.labeled.parameters import STORED
-from xdicom.lazy.frames import FrameBlock, read_block
 from xdicom.model.encoding import DEFLATED_LITTLE_ENDIAN, PixelEncoding
 from xdicom.model.frames import FrameTable
 from xdicom.pixels.samples import is_subsampled
@@ -88,7 +87,7 @@ def references_of(array: xr.DataArray) -> References:
     encodings = encodings_of(frames, rows)
     _check_planes(array, encodings[0], frames, rows)
     references = _references(array, frames, rows, encodings)
-    _compare_one(array, frames, rows, encodings[0])
+    check_unchanged(array, frames, rows, encodings[0])
     return references
 
 
@@ -240,21 +239,3 @@ def codecs_of(
         return (), plain
     y = dimensions - 3
     return (TransposeCodec(order=(*range(y), y + 2, y, y + 1)),), plain
-
-
-def _compare_one(array: xr.DataArray, frames: FrameTable, rows: np.ndarray, encoding: PixelEncoding) -> None:
-    """Compare one frame of the array with what lies in its source.
-
-    Raises
-    ------
-    SourceError
-        If they differ: the array was computed on.
-    """
-    places = np.argwhere(rows >= 0)
-    if not len(places):
-        return
-    place = tuple(places[0].tolist())
-    refs = frames.refs().take(np.array([rows[place]]))
-    there = read_block(FrameBlock(refs, encoding.frame_shape, np.dtype(encoding.dtype), np.zeros(1, np.int32)))
-    if not equal_bits(there, np.asarray(array.variable[place].values)):
-        raise SourceError("the array holds other values than its frames: references are made of stored values as they were opened")

@@ -107,6 +107,10 @@ def values_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return found.with_config({"write_empty_chunks": True})
 
 
+_PROBES = 4
+"""Shards of a store that is taken up again of which a chunk is compared."""
+
+
 def write_values(
     target: zarr.Array[Any],
     array: xr.DataArray,
@@ -135,7 +139,9 @@ def write_values(
         wanted = [number for number in wanted if not is_stored(target, _moved(places[number], offset), there, offset)]
         if len(wanted) < chosen and not isinstance(array.data, np.ndarray):
             missing = set(wanted)
-            _compare_one(target, array, next(place for number, place in places.items() if number not in missing), offset)
+            present = [place for number, place in places.items() if number not in missing and _is_within(place, array, region)]
+            for i in np.unique(np.linspace(0, len(present) - 1, _PROBES).round().astype(int)).tolist():
+                _compare_one(target, array, present[i], offset)
     with progress_of(progress, f"writing {array.name}", "shards") as report:
         sizes = over_blocks(partial(_write_block, target=target, offset=offset), blocks, wanted, report)
     return Written(len(wanted), chosen - len(wanted), sum(sizes))

@@ -13,6 +13,7 @@ import xarray as xr
 
 import xdicom
 from builders import OBLIQUE, make_cine, make_ct, make_enhanced_mr, make_rtdose, make_slices
+from labeled.opened import elsewhere
 from xdicom.errors import InconsistentSeriesError, SourceError, UnsupportedEncodingError
 from xdicom.export.dicom_files import write_dicom
 from xdicom.labeled import origins
@@ -250,13 +251,12 @@ def test_an_array_of_a_store_is_written_from_its_labels_alone(ct: xr.DataArray, 
     assert again.attrs["sop_class_uid"] == ct.attrs["sop_class_uid"]
 
 
-def test_what_labels_alone_can_not_state_is_asked_for(tmp_path: Path, forgotten: Any) -> None:
+def test_what_labels_alone_can_not_state_is_asked_for(tmp_path: Path) -> None:
     make_slices(
         tmp_path / "mr", [(0, 0, 0), (0, 0, 1)], SOPClassUID="1.2.840.10008.5.1.4.1.1.4", Modality="MR", PixelSpacing=[1, 1],
         ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
     )  # fmt: skip
-    mr = xdicom.open_series(tmp_path / "mr").compute()
-    forgotten()
+    mr = elsewhere(xdicom.open_series(tmp_path / "mr").compute())
 
     with pytest.raises(InconsistentSeriesError, match=r"MR Image must state: ScanningSequence, SequenceVariant.*attributes="):
         write_dicom(mr, tmp_path / "out", progress=False)

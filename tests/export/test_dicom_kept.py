@@ -12,6 +12,7 @@ import xarray as xr
 
 import xdicom
 from builders import make_ct, make_enhanced_mr, make_pet, make_rtdose
+from labeled.opened import elsewhere
 from xdicom.errors import NotDicomError, SourceError
 from xdicom.export.dicom_files import write_dicom
 from xdicom.export.dicom_kept import OWN, WHOLE, keep_headers, kept_headers
@@ -135,15 +136,12 @@ def test_headers_are_not_kept_unasked(ct: xr.DataArray) -> None:
 
 
 def test_headers_of_what_this_process_has_not_opened_are_asked_for(ct: xr.DataArray) -> None:
-    origins._tables.clear()
-
     with pytest.raises(SourceError, match=r"not opened in this process.*open_series"):
-        keep_headers(ct)
+        keep_headers(elsewhere(ct))
 
 
 def test_labels_that_hold_no_header_are_refused(ct: xr.DataArray, tmp_path: Path) -> None:
-    kept = keep_headers(ct)
-    origins._tables.clear()
+    kept = elsewhere(keep_headers(ct))
 
     with pytest.raises(NotDicomError, match=r"hold no header"):
         write_dicom(kept.assign_coords({WHOLE: "nonsense"}), tmp_path / "out", progress=False)

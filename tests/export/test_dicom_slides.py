@@ -14,6 +14,7 @@ import xarray as xr
 import xdicom
 from builders import make_file, phantoms
 from builders.slides import cut, place, slide_elements
+from labeled.opened import elsewhere
 from xdicom.errors import InconsistentSeriesError, SourceError, UnsupportedEncodingError
 from xdicom.export.dicom_files import write_dicom
 from xdicom.labeled import origins
@@ -186,9 +187,8 @@ def test_highdicom_reads_the_same_image(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.get_total_pixel_matrix(apply_icc_profile=False), image.values)
 
 
-def test_a_slide_of_no_known_header_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = make_slide(tmp_path / "in")
-    monkeypatch.setattr(origins, "_tables", type(origins._tables)())
+def test_a_slide_of_no_known_header_is_refused(tmp_path: Path) -> None:
+    image = elsewhere(make_slide(tmp_path / "in"))
 
     with pytest.raises(InconsistentSeriesError, match="open_slide"):
         write_dicom(image, tmp_path / "out", progress=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import xarray as xr
 import xdicom
 from builders import TRANSFER_SYNTAXES, make_ct, make_enhanced_mr, make_file, make_seg, phantom, uid
 from doubles import counted_reads
-from labeled.opened import labels, opened
+from labeled.opened import elsewhere, labels, opened
 from xdicom.errors import SourceError
 from xdicom.labeled.origins import locate_frames, read_header
 
@@ -94,7 +95,7 @@ THROUGH = {
     "transformed": lambda array: array.dicom.to_modality().astype("f8") * 2,
     "sorted and named": lambda array: array.sortby("z", ascending=False).rename("other"),
     "in a tree": lambda array: xr.DataTree(array.to_dataset()).map_over_datasets(lambda node: node)["stored_values"],
-    "copied and pickled": lambda array: pickle.loads(pickle.dumps(array.copy(deep=True))),
+    "copied": lambda array: copy.deepcopy(array).copy(deep=True),
     "one slice": lambda array: array.isel(z=1),
 }
 
@@ -143,6 +144,29 @@ def test_what_does_not_tell_its_copy_is_of_the_last_one_opened(tmp_path: Path) -
     one, _two = (xdicom.open_series(tmp_path / name) for name in ("one", "two"))
 
     assert read_header(unnamed(one)).StudyDescription == "two"
+
+
+def test_what_was_opened_is_sent_nowhere(tmp_path: Path) -> None:
+    make_ct(tmp_path, [0.0, 2.0])
+    array = xdicom.open_series(tmp_path)
+    few = len(pickle.dumps(array.drop_vars(list(array.coords)).drop_attrs().compute()))
+
+    sent = elsewhere(array.compute())
+
+    assert len(pickle.dumps(sent.drop_vars(list(sent.coords)).drop_attrs())) <= few
+    assert str(tmp_path).encode() not in pickle.dumps(array.compute())
+    with pytest.raises(SourceError, match="not opened in this process"):
+        read_header(sent)
+
+
+def test_an_array_knows_its_files_however_many_others_were_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xdicom.labeled.origins._MAX_TABLES", 3)
+    for number in range(5):
+        make_ct(tmp_path / str(number), [0.0, 2.0], series_uid=uid(number), StudyDescription=str(number))
+
+    arrays = [xdicom.open_series(tmp_path / str(number)) for number in range(5)]
+
+    assert [read_header(array).StudyDescription for array in arrays] == ["0", "1", "2", "3", "4"]
 
 
 def of_one_uid(tmp_path: Path) -> xr.DataArray:

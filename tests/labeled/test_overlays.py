@@ -15,9 +15,8 @@ from dask._task_spec import Alias
 from pydicom import dcmread
 
 from builders import make_ct, make_file, phantom, phantoms
-from labeled.opened import opened
+from labeled.opened import elsewhere, opened
 from xdicom.errors import PixelDataError, SourceError, UnsupportedEncodingError
-from xdicom.labeled import origins
 from xdicom.labeled.overlays import overlays
 
 ROWS, COLUMNS = 7, 5
@@ -225,9 +224,8 @@ def test_rows_and_columns_have_to_be_whole(tmp_path: Path) -> None:
         overlays(array.isel(y=0))
 
 
-def test_overlays_of_what_this_process_did_not_open_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    array, _ = series(tmp_path)
-    monkeypatch.setattr(origins, "_tables", type(origins._tables)())
+def test_overlays_of_what_this_process_did_not_open_are_refused(tmp_path: Path) -> None:
+    array = elsewhere(series(tmp_path)[0])
 
     with pytest.raises(SourceError, match="open their location with open_series"):
         overlays(array)

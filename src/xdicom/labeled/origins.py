@@ -1,8 +1,8 @@
 """Which instance lies where, for this process: arrays carry SOP Instance UIDs, not paths (which may name a person).
 
 Copies of an instance, one of them changed, often keep its UID. An array therefore also carries, in the encoding of its
-coordinates, a random name of the frames that it was opened from: it goes where coordinates go, is in no store, and means
-nothing in another process. An array without it is taken to be of what was opened last.
+coordinates, the frames that it was opened from: they go where coordinates go within this process, and are in no store and
+sent nowhere. An array without them is taken to be of what was opened last.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -28,33 +27,51 @@ if TYPE_CHECKING:
 _MAX_TABLES = 256
 _PLANE = ("y", "x", "sample")
 _OPENED = "xdicom_opened"
-"""Where an encoding has the name of the frames that were opened."""
+"""Where an encoding has the frames that were opened."""
 _FIRST = ("sop_instance_uid", "frame_number")
 """Coordinates whose word counts most."""
-_tables: OrderedDict[str, FrameTable] = OrderedDict()
+_tables: OrderedDict[int, FrameTable] = OrderedDict()
+
+
+class Opened:
+    """Frames that an array was opened from, for this process: a copy is the same, and what is sent to another process is empty."""
+
+    def __init__(self, frames: FrameTable | None = None) -> None:
+        self.frames = frames
+
+    def __copy__(self) -> Opened:
+        return self
+
+    def __deepcopy__(self, _: object) -> Opened:
+        return self
+
+    def __reduce__(self) -> tuple[type[Opened], tuple[()]]:
+        return Opened, ()
+
+    def __repr__(self) -> str:
+        return f"<{0 if self.frames is None else len(self.frames)} frames that were opened>"
 
 
 def remember(frames: FrameTable, opened: xr.DataArray | xr.Dataset) -> None:
     """Keep where the frames of an opened series lie, and have all variables of `opened`, in place, say that they were made of these."""
-    name = next((name for name, known in _tables.items() if known is frames), uuid4().hex)
-    _tables[name] = frames
-    _tables.move_to_end(name)
+    _tables[id(frames)] = frames
+    _tables.move_to_end(id(frames))
     while len(_tables) > _MAX_TABLES:
         _tables.popitem(last=False)
-    _mark(opened, name)
+    _mark(opened, Opened(frames))
 
 
 def keep_origin(made: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
     """`made`, whose variables are new, with what `source` says of the frames that it was opened from."""
-    name = _own_name(source)
-    if name is not None:
-        _mark(made, name)
+    mark = _mark_of(source)
+    if mark is not None:
+        _mark(made, mark)
     return made
 
 
-def _mark(opened: xr.DataArray | xr.Dataset, name: str) -> None:
+def _mark(opened: xr.DataArray | xr.Dataset, mark: Opened) -> None:
     for variable in _variables(opened):
-        variable.encoding[_OPENED] = name
+        variable.encoding[_OPENED] = mark
 
 
 def _variables(opened: xr.DataArray | xr.Dataset) -> list[xr.Variable]:
@@ -62,18 +79,20 @@ def _variables(opened: xr.DataArray | xr.Dataset) -> list[xr.Variable]:
     return [*own, *(coordinate.variable for coordinate in opened.coords.values())]
 
 
-def _own_name(array: xr.DataArray) -> str | None:
-    """Name of the frames that an array was opened from, where its variables say so and agree."""
+def _mark_of(array: xr.DataArray) -> Opened | None:
+    """The frames that an array was opened from, where its variables say so and agree."""
     for name in _FIRST:
         if name in array.coords and _OPENED in array.coords[name].variable.encoding:
-            return str(array.coords[name].variable.encoding[_OPENED])
-    names = {str(variable.encoding[_OPENED]) for variable in _variables(array) if _OPENED in variable.encoding}
-    return names.pop() if len(names) == 1 else None
+            first: Opened = array.coords[name].variable.encoding[_OPENED]
+            return first
+    marks = {variable.encoding[_OPENED] for variable in _variables(array) if _OPENED in variable.encoding}
+    return marks.pop() if len(marks) == 1 else None
 
 
 def _tables_for(array: xr.DataArray) -> list[FrameTable]:
     """Frames that were opened, those of the array first, then the last ones."""
-    own = _tables.get(_own_name(array) or "")
+    mark = _mark_of(array)
+    own = None if mark is None else mark.frames
     others = [table for table in reversed(_tables.values()) if table is not own]
     return others if own is None else [own, *others]
 

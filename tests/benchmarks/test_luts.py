@@ -79,10 +79,12 @@ def test_a_compiled_loop_takes_less_than_one_and_a_half_conversions(stored: np.n
     once = best_ms(lambda frames: WINDOWED(frames, 1.0, -1024.0, 40.0, 400.0), block) / FRAMES
     per_frame = best_ms(lambda frames: render(frames, 1.0, -1024.0, centers, 400.0, rendering=halves_of), block) / FRAMES
     halves = best_ms(lambda frames: render(frames, 1.0, -1024.0, 40.5, 400.0, rendering=halves_of), block) / FRAMES
+    wide = best_ms(lambda frames: WINDOWED(frames, 1.0, -1024.0, 9000.0, 50000.0), block) / FRAMES
     conversion = best_ms(lambda frames: frames.astype(np.float32), block) / FRAMES
-    print(f"one window {once:.3f}, per frame {per_frame:.3f}, in double {halves:.3f}, int16 to float32 {conversion:.3f} ms a frame")  # noqa: T201 - shown with -s
+    print(f"one window {once:.3f}, per frame {per_frame:.3f}, in double {halves:.3f}, wide {wide:.3f} ms a frame")  # noqa: T201 - shown with -s
+    print(f"int16 to float32 {conversion:.3f} ms a frame")  # noqa: T201
 
-    assert max(once, per_frame, halves) < 1.5 * conversion
+    assert max(once, per_frame, halves, wide) < 1.5 * conversion
 
 
 @pytest.mark.parametrize(("entries", "bits"), [(256, 8), (4096, 16)])

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 import numpy as np
 import xarray as xr
 
-from xdicom.export.dicom_files import DicomOptions, write_dicom
+from xdicom.export.dicom_files import DicomOptions, DicomTreeOptions, write_dicom
 from xdicom.export.dicom_kept import header_of_frame, keep_headers
 from xdicom.export.dicom_parametric import ParametricMapOptions, write_parametric_map
 from xdicom.export.dicom_plan import WrittenDicom
 from xdicom.export.dicom_segmentation import SegmentationOptions, write_segmentation
-from xdicom.export.dicom_tree import DicomTreeOptions, write_dicom_tree
+from xdicom.export.dicom_tree import write_dicom_tree
 from xdicom.export.ome_zarr import OmeZarrOptions, write_ome_zarr
 from xdicom.export.slide_ome_zarr import SlideOmeZarrOptions, write_slide_ome_zarr
 from xdicom.export.virtual_repository import IcechunkOptions, refer_in_icechunk

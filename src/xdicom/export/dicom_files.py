@@ -30,15 +30,11 @@ from xdicom.sources.options import public_options, using_options
 Write = Callable[[Array, SeriesPlan, Folder, list[str], bool | Report], WrittenDicom]
 
 
-class DicomOptions(TypedDict, total=False):
-    """Options of `write_dicom`."""
+class DicomTreeOptions(TypedDict, total=False):
+    """Options of `write_dicom_tree`."""
 
     transfer_syntax: str | None
     loss: float | None
-    rescale: tuple[float, float] | str | None
-    bits_stored: int | None
-    series_description: str | None
-    series_number: int | None
     derivation: str | None
     attributes: Mapping[str, Any] | None
     uid_seed: str | None
@@ -46,6 +42,15 @@ class DicomOptions(TypedDict, total=False):
     overwrite: bool
     storage_options: Mapping[str, Any] | None
     progress: bool | Report
+
+
+class DicomOptions(DicomTreeOptions, total=False):
+    """Options of `write_dicom`."""
+
+    rescale: tuple[float, float] | str | None
+    bits_stored: int | None
+    series_description: str | None
+    series_number: int | None
 
 
 def write_dicom(

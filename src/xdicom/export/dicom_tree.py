@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any
 
 import xarray as xr
 
@@ -21,20 +21,6 @@ from xdicom.lazy.blocks import Report
 from xdicom.sources.folders import folder_at
 
 _LEVEL = re.compile(r"level_\d+")
-
-
-class DicomTreeOptions(TypedDict, total=False):
-    """Options of `write_dicom_tree`."""
-
-    transfer_syntax: str | None
-    loss: float | None
-    derivation: str | None
-    attributes: Mapping[str, Any] | None
-    uid_seed: str | None
-    keep_uids: bool
-    overwrite: bool
-    storage_options: Mapping[str, Any] | None
-    progress: bool | Report
 
 
 def write_dicom_tree(

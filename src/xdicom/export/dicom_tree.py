@@ -40,7 +40,7 @@ def write_dicom_tree(
     """Write every array of a tree as DICOM, each in a folder named as its node.
 
     Arrays that came from one series go into one new series again: the stacks of a series, and the levels of a slide with its label
-    and overview, whose levels become a pyramid of their own (PS3.3 C.8.12.14). `xdicom.open_study(directory)` opens them all.
+    and overview, whose levels share a new Pyramid UID. `xdicom.open_study(directory)` opens them all.
 
     Parameters
     ----------

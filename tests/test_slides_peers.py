@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import xdicom
-from builders.slides import make_streams_slide, slide_elements
+from builders import make_file, phantom
+from builders.slides import cut, make_streams_slide, slide_elements
 
 wsidicom = pytest.importorskip("wsidicom", reason="wsidicom is not installed: pip install wsidicom wsidicom-data")
 TILE = 240
@@ -46,8 +47,6 @@ def make_encoded_slide(folder: Path, settings: Any) -> Path:
         elements["PlanarConfiguration"] = 0
     syntax = str(settings.transfer_syntax)
     if not settings.transfer_syntax.is_encapsulated:
-        from builders import make_file
-
         return make_file(folder / "a.dcm", {"NumberOfFrames": 6, **elements}, stream * 6, syntax, pixel_vr="OW" if bits == 16 else "OB")
     return make_streams_slide(folder / "a.dcm", [stream] * 6, syntax, elements)
 
@@ -130,3 +129,22 @@ def test_segments_on_a_slide_are_those_of_highdicom(corpus: Path) -> None:
     assert mask["segment"].values.tolist() == list(numbers)
     assert (mask.values == np.moveaxis(theirs, -1, 0)).all()
     assert (label_map.values == their_labels).all()
+
+
+def test_a_slide_that_was_written_at_once_is_one_pyramid_of_wsidicom(tmp_path: Path) -> None:
+    pictures = [phantom(0, rows, columns, np.uint8, samples=3) for rows, columns in ((64, 96), (32, 48), (16, 24))]
+    for number, picture in enumerate(pictures):
+        elements = slide_elements(picture.shape[:2], spacing_mm=0.001 * 2**number)
+        make_file(tmp_path / "in" / f"{number}.dcm", {**elements, "PhotometricInterpretation": "RGB"}, cut(picture, (16, 16)))
+
+    xdicom.open_slide(tmp_path / "in").dicom.to_dicom(tmp_path / "out", progress=False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        slide = wsidicom.WsiDicom.open([*map(str, (tmp_path / "out").rglob("*.dcm"))])
+    with slide:
+        assert len(slide.pyramids) == 1
+        assert [(level.size.height, level.size.width) for level in slide.pyramids[0]] == [picture.shape[:2] for picture in pictures]
+        for number, picture in enumerate(pictures):
+            region = slide.read_region((0, 0), number, picture.shape[1::-1])
+            assert np.array_equal(np.asarray(region)[..., :3], picture)

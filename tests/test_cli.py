@@ -277,6 +277,14 @@ def test_all_series_are_written_as_they_are(two_series: Path, tmp_path: Path) ->
     assert "leave --select, --series-number out" in line(result.stderr)
 
 
+def test_options_that_no_storage_takes_are_refused(two_series: Path, tmp_path: Path) -> None:
+    run("to-zarr", two_series, tmp_path / "study.zarr", "--all")
+
+    result = run("to-dicom", tmp_path / "study.zarr", tmp_path / "out", "--all", "--option", "anon=true")
+
+    assert (result.exit_code, "leave --option out" in line(result.stderr)) == (2, True)
+
+
 def test_a_store_with_headers_becomes_dicom_again(ct: Path, tmp_path: Path) -> None:
     run("to-zarr", ct, tmp_path / "ct.zarr", "--keep-headers")
 

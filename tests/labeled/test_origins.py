@@ -149,11 +149,9 @@ def test_what_does_not_tell_its_copy_is_of_the_last_one_opened(tmp_path: Path) -
 def test_what_was_opened_is_sent_nowhere(tmp_path: Path) -> None:
     make_ct(tmp_path, [0.0, 2.0])
     array = xdicom.open_series(tmp_path)
-    few = len(pickle.dumps(array.drop_vars(list(array.coords)).drop_attrs().compute()))
 
     sent = elsewhere(array.compute())
 
-    assert len(pickle.dumps(sent.drop_vars(list(sent.coords)).drop_attrs())) <= few
     assert str(tmp_path).encode() not in pickle.dumps(array.compute())
     with pytest.raises(SourceError, match="not opened in this process"):
         read_header(sent)

@@ -65,7 +65,7 @@ def write_series(
         given = [name for name, value in own.items() if value is not None and value != []]
         if given:
             raise typer.BadParameter(f"--all writes every series as it is: leave {', '.join(given)} out")
-        _write_all(_opened_all(location, options), directory, shared)
+        _write_all(_opened_all(location, options, is_for_both="://" in directory), directory, shared)
         return
     array = _opened(location, series_uid, stack, options, is_for_both="://" in directory)
     parts = dict(map(_part, select or ()))
@@ -111,9 +111,13 @@ def _write_all(tree: xr.DataTree, directory: str, options: dict[str, Any]) -> No
     typer.echo(f"{printable(directory)}: {len(written)} arrays, {instances} instances, {readable_size(size)} in {seconds:.1f} s")
 
 
-def _opened_all(location: str, options: Iterable[str] | None) -> xr.DataTree:
+def _opened_all(location: str, options: Iterable[str] | None, *, is_for_both: bool) -> xr.DataTree:
     """All arrays at a location, or of a Zarr store."""
-    return xr.open_datatree(location, engine="zarr") if _is_store(location) else open_study(scan_location(location, options))
+    if not _is_store(location):
+        return open_study(scan_location(location, options))
+    if options and not is_for_both:
+        raise typer.BadParameter(f"{printable(location)} is a Zarr store on this machine: leave --option out")
+    return xr.open_datatree(location, engine="zarr")
 
 
 def _is_store(location: str) -> bool:

@@ -27,6 +27,9 @@ from xdicom.lazy.frames import recut_frames
 Region = Mapping[str, slice]
 """Part of an array by dimension."""
 
+_PROBES = 4
+"""Shards of a store that is taken up again of which a chunk is compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -105,10 +108,6 @@ def values_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
     found = group[name]
     assert isinstance(found, zarr.Array)
     return found.with_config({"write_empty_chunks": True})
-
-
-_PROBES = 4
-"""Shards of a store that is taken up again of which a chunk is compared."""
 
 
 def write_values(

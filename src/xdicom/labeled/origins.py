@@ -220,28 +220,38 @@ def read_header(array: xr.DataArray, frame: Mapping[str, int] | int = 0) -> Data
     SourceError
         If the instance was not opened in this process: open or scan its location first.
     """
-    name = _instance_name(array, frame)
+    uid, occurrence = _instance_of(array, frame)
     for frames in _tables_for(array):
-        (instance,) = _instances_named(frames, np.array([name])).tolist()
+        instance = _find_instance(frames, uid, occurrence)
         if instance >= 0:
             url, pixel_offset = _place(frames, instance)
             return read_dataset(partial(read_range, url), pixel_offset)
     raise SourceError(
-        f"instance {name} was not opened in this process: open its location with open_series() or open_study() first, then ask again"
+        f"instance {uid} was not opened in this process: open its location with open_series() or open_study() first, then ask again"
     )
 
 
-def _instance_name(array: xr.DataArray, frame: Mapping[str, int] | int) -> str:
+def _instance_of(array: xr.DataArray, frame: Mapping[str, int] | int) -> tuple[str, int]:
+    """SOP Instance UID of a frame, and which of the instances that have it."""
     if "sop_instance_uids" in array.attrs:
-        return str(next(iter(array.attrs["sop_instance_uids"]), ""))
+        return str(next(iter(array.attrs["sop_instance_uids"]), "")), 1
     where: Mapping[Any, int] = {array.dims[0]: frame} if isinstance(frame, int) else frame
 
-    def stated(name: str) -> Any:
+    def stated(name: str, default: Any) -> Any:
         if name not in array.coords:
-            return array.attrs.get(name)
+            return array.attrs.get(name, default)
         coordinate = array.coords[name]
         return coordinate.isel({dim: index for dim, index in where.items() if dim in coordinate.dims}).values.flat[0]
 
-    occurrence = stated("sop_instance_occurrence")
-    uid = np.array([str(stated("sop_instance_uid") or "(not stated)")])
-    return str(_named(uid, None if occurrence is None else np.array([occurrence]))[0])
+    return str(stated("sop_instance_uid", "(not stated)")), int(stated("sop_instance_occurrence", 1))
+
+
+def _find_instance(frames: FrameTable, uid: str, occurrence: int) -> int:
+    """Number of one instance, -1 where the table has none: of many instances no name is made."""
+    column = frames.instances.columns.get("sop_instance_uid")
+    if column is None or column.kind != "text" or not uid or uid not in column.values:
+        return -1
+    instances = np.flatnonzero(column.codes == np.flatnonzero(column.values == uid)[0])
+    if len(instances) > 1 or occurrence != 1:
+        instances = instances[occurrences(frames)[instances] == occurrence]
+    return int(instances[0]) if len(instances) else -1
